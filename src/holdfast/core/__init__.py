@@ -1,0 +1,1 @@
+"""Floor 0: the types that every other package shares. Small on purpose."""

@@ -1,0 +1,105 @@
+"""A window as columns in memory, or mapped from disk: what batches are gathered from.
+
+N rows of a window, F categorical inputs, D numeric inputs, L values of a list input, T objectives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.core.files import read_json, whole_folder, write_json
+from holdfast.data.card import Objective
+
+Array = NDArray[Any]
+META_FILE = "window.json"
+
+
+@dataclass(frozen=True)
+class EncodedWindow:
+    """Inputs, outcomes and identities of every row of a window.
+
+    Attributes:
+        name: train, validation or test.
+        objectives: names along the last axis of the outcome arrays.
+        categorical: int32 ``[N, F]``.
+        numeric: float32 ``[N, D]``.
+        lists: int32 ``[N, L]`` each.
+        content_seconds: float32 ``[N]``; ``inf`` where nothing caps dwell.
+        value: float32 ``[N, T]``; see ``core.batch.Outcome``.
+        event: bool ``[N, T]``.
+        known: bool ``[N, T]``.
+        spread: float32 ``[N, T]``; see ``data.outcomes.OutcomeColumns``.
+        propensity: float64 ``[N]``; NaN where not logged.
+        request: code of the row's request, int64 ``[N]``.
+        user: code of the row's user, int64 ``[N]``.
+        user_day: code of the user's day, int64 ``[N]``.
+        day: local day since 1970-01-01, int64 ``[N]``.
+        slot: position in the request, int64 ``[N]``; -1 where not logged.
+        follow_up_days: whole days after the row's own whose visits are known, int64 ``[N]``.
+        recency_days: days since the user's last earlier active day, float32 ``[N]``; NaN for a first visit.
+        active_days_7: the user's active days in the seven days before, float32 ``[N]``.
+    """
+
+    name: str
+    objectives: tuple[Objective, ...]
+    categorical: Array
+    numeric: Array
+    lists: tuple[Array, ...]
+    content_seconds: Array
+    value: Array
+    event: Array
+    known: Array
+    spread: Array
+    propensity: Array
+    request: Array
+    user: Array
+    user_day: Array
+    day: Array
+    slot: Array
+    follow_up_days: Array
+    recency_days: Array
+    active_days_7: Array
+
+    def __len__(self) -> int:
+        return int(self.content_seconds.shape[0])
+
+    def index_of(self, objective: str) -> int:
+        """Place of an objective along the last axis of the outcome arrays."""
+        return self.objectives.index(objective)
+
+    def save(self, folder: Path) -> None:
+        """Write one ``.npy`` a column, so that ``load`` can map them instead of reading them."""
+        with whole_folder(folder) as temporary:
+            for field in fields(self):
+                value = getattr(self, field.name)
+                if field.name == "lists":
+                    for index, each in enumerate(value):
+                        np.save(temporary / f"lists_{index}.npy", each)
+                elif field.name not in ("name", "objectives"):
+                    np.save(temporary / f"{field.name}.npy", value)
+            meta = {"name": self.name, "objectives": list(self.objectives), "num_lists": len(self.lists)}
+            write_json(temporary / META_FILE, meta)
+
+
+def load_window(folder: Path, *, memory_map: bool = False) -> EncodedWindow:
+    """Read a window that ``EncodedWindow.save`` wrote.
+
+    Raises:
+        FileNotFoundError: a column is missing.
+    """
+    meta = read_json(folder / META_FILE)
+    mode: Literal["r"] | None = "r" if memory_map else None
+    columns: dict[str, Any] = {
+        field.name: np.load(folder / f"{field.name}.npy", mmap_mode=mode)
+        for field in fields(EncodedWindow)
+        if field.name not in ("name", "objectives", "lists")
+    }
+    lists = tuple(
+        np.load(folder / f"lists_{index}.npy", mmap_mode=mode) for index in range(meta["num_lists"])
+    )
+    return EncodedWindow(name=meta["name"], objectives=tuple(meta["objectives"]), lists=lists, **columns)

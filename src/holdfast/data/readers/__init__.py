@@ -1,0 +1,1 @@
+"""Readers: one file, one public format of a log."""

@@ -1,0 +1,1 @@
+"""Floor 1: ranking metrics, calibration, baselines, and statistics with intervals."""

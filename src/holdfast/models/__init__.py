@@ -1,0 +1,1 @@
+"""Floor 1: embeddings, mixtures, heads, and the ranker that composes them."""

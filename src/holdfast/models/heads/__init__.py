@@ -1,0 +1,1 @@
+"""Heads: one file, one distribution of one outcome."""

@@ -1,0 +1,1 @@
+"""Mixtures: one file, one way in which objectives share a representation."""

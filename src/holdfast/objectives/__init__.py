@@ -1,0 +1,1 @@
+"""Floor 1: propensity-weighted losses, task balancing, score fusion."""

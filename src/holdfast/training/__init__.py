@@ -1,0 +1,1 @@
+"""Floor 3: the only Lightning in the house."""
