@@ -40,7 +40,8 @@ def inverse_propensity_weights(
 ) -> tuple[Floats, WeightDiagnostics]:
     r"""Clipped inverse propensities, normalised to mean 1 over the rows that count.
 
-    .. math:: w_n = m_n \min(1 / p_n, w_{\max}) \Big/ \frac{\sum_k m_k s_k \min(1 / p_k, w_{\max})}{\sum_k m_k s_k}
+    .. math:: w_n = m_n \min(1 / p_n, w_{\max})
+        \Big/ \frac{\sum_k m_k s_k \min(1 / p_k, w_{\max})}{\sum_k m_k s_k}
 
     The normaliser is taken over all the rows given, not over a mini-batch: the weight of a row then does not
     depend on which rows it happens to be drawn with.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -33,11 +33,13 @@ class Log:
             ``as_of`` also has ``dwell_cut`` (bool): dwell that was still going on at that moment.
         card: what the columns mean.
         observed_until: the log knows what happened strictly before this moment, in UTC.
+        quarantined: rows that broke the contract and were set aside, with the ``rule`` that each broke.
     """
 
     frame: pd.DataFrame
     card: DatasetCard
     observed_until: pd.Timestamp
+    quarantined: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -59,7 +61,8 @@ class Log:
         if "dwell_seconds" in frame:
             elapsed = (moment - frame["shown_at"]).dt.total_seconds().to_numpy()
             dwell = frame["dwell_seconds"].to_numpy(dtype=np.float64)
-            going_on = dwell > elapsed
+            # Not '>': an end at the moment itself is, like a visit at the moment, not known yet.
+            going_on = dwell >= elapsed
             earlier = frame["dwell_cut"].to_numpy() if "dwell_cut" in frame else False
             frame["dwell_seconds"] = np.where(going_on, elapsed, dwell)
             frame["dwell_cut"] = going_on | earlier
@@ -83,7 +86,7 @@ class Log:
             column = self.frame[name]
             digest.update(name.encode())
             if column.dtype == object:  # lists
-                digest.update(str([None if value is None else list(value) for value in column]).encode())
+                digest.update(str([_plain(value) for value in column]).encode())
             else:
                 digest.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
         return digest.hexdigest()
@@ -91,10 +94,16 @@ class Log:
     def write(self, folder: Path) -> None:
         """Write the canonical form: ``log.parquet``, ``card.yaml`` and ``observed.json`` in one folder."""
         with whole_folder(folder) as temporary:
-            table = pa.Table.from_pandas(self.frame, preserve_index=False)
-            pq.write_table(table, temporary / LOG_FILE)
+            write_rows(temporary / LOG_FILE, self.frame)
             self.card.write(temporary / CARD_FILE)
             write_json(temporary / OBSERVED_FILE, {"observed_until": self.observed_until.isoformat()})
+
+
+def _plain(value: Any) -> Any:
+    """A list as Python writes it, whether it came as a list or, from a file, as an array; None for a null."""
+    if pd.api.types.is_list_like(value):
+        return np.asarray(value).tolist()
+    return None if pd.isna(value) else value
 
 
 class LogSource(Protocol):
@@ -107,6 +116,17 @@ class LogSource(Protocol):
             UserError: the files are missing, or the log breaks the contract.
         """
         ...
+
+
+def write_rows(path: Path, frame: pd.DataFrame) -> None:
+    """Write rows of a log as Parquet; an empty list takes the type of its column's other lists."""
+    columns = {
+        str(name): pa.array([None if value is None else list(value) for value in frame[name]])
+        if frame[name].dtype == object
+        else pa.array(frame[name], from_pandas=True)
+        for name in frame.columns
+    }
+    pq.write_table(pa.table(columns), path)
 
 
 def local_days(moments: pd.Series, time_zone: str) -> Ints:

@@ -51,7 +51,7 @@ def outcome_columns(view: Log, objective: Objective, *, horizon_days: int) -> Ou
 def _click(view: Log) -> OutcomeColumns:
     click = view.frame["click"].astype("boolean")
     known = click.notna().to_numpy(dtype=bool)
-    value = click.fillna(False).to_numpy(dtype=np.float32)
+    value = np.asarray(click.fillna(False), dtype=np.float32)
     return OutcomeColumns(value, np.ones(len(known), dtype=bool), known, np.ones_like(value))
 
 
@@ -73,7 +73,7 @@ def _dwell(view: Log) -> OutcomeColumns:
 
 
 def _retention(view: Log, *, horizon_days: int) -> OutcomeColumns:
-    """Days until the user was back, from 1 to ``horizon_days``, or for how many it is known that they were not.
+    """Days until the user was back, from 1 to ``horizon_days``, or for how many they surely were not.
 
     Only whole days count as observed. On the day in which the view ends, returns so far could be seen but
     absences could not: counting the former alone would make everybody look loyal.
@@ -109,7 +109,7 @@ def user_day_codes(user_id: pd.Series, day: Ints) -> Ints:
 
 
 def follow_up_days(view: Log, *, horizon_days: int) -> Ints:
-    """Whole days after the row's own for which the view knows who came back, 0 to ``horizon_days``, ``[N]``."""
+    """Whole days after the row's own whose visits the view knows, 0 to ``horizon_days``, ``[N]``."""
     days = local_day(view.observed_until, view.card.time_zone) - view.local_days() - 1
     return np.asarray(np.clip(days, 0, horizon_days))
 

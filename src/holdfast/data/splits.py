@@ -92,7 +92,8 @@ class TemporalSplit:
                 raise ValueError(f"split.{name} is {value}; it must be at least {bound}")
         if not 0 <= self.fold < self.num_folds:
             raise ValueError(
-                f"split.fold is {self.fold}; with num_folds={self.num_folds} it must be 0 to {self.num_folds - 1}"
+                f"split.fold is {self.fold}; with num_folds={self.num_folds} "
+                f"it must be 0 to {self.num_folds - 1}"
             )
 
     def windows(self, log: Log) -> dict[str, Window]:
@@ -117,7 +118,8 @@ class TemporalSplit:
             need = (self.train_days or 1) + self.gap_days + self.validation_days + self.test_days
             raise UserError(
                 f"the log covers {last_whole - first} whole days, and the split needs "
-                f"{need + self.maturity_days + shift} (train {self.train_days or 'at least 1'}, gap {self.gap_days}, "
+                f"{need + self.maturity_days + shift} "
+                f"(train {self.train_days or 'at least 1'}, gap {self.gap_days}, "
                 f"validation {self.validation_days}, test {self.test_days}, maturity {self.maturity_days}, "
                 f"earlier folds {shift}); make split.* shorter or bring a longer log"
             )

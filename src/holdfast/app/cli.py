@@ -1,0 +1,70 @@
+"""The command line: ``holdfast run``, ``holdfast export``.
+
+Nothing heavy is imported before it is known what was asked, so that help and completion are quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from holdfast import __version__
+from holdfast.app import failures
+from holdfast.app.help_text import run_help, top_help
+from holdfast.core.errors import UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code: 0, 2 for the user's mistake, 1 for ours."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(words)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place where all messages are made
+        return failures.report(error)
+
+
+def _dispatch(words: list[str]) -> int:
+    command, rest = (words[0], words[1:]) if words else ("--help", [])
+    if command in ("-h", "--help", "help"):
+        print(top_help())
+        return 0
+    if command == "--version":
+        print(f"holdfast {__version__}")
+        return 0
+    if command == "run":
+        return _run(rest)
+    if command == "export":
+        from holdfast.app.export_command import export_command
+
+        return export_command(rest)
+    if command in ("-sc", "--shell-completion"):
+        return _complete(rest)
+    raise UserError(f"there is no command {command!r}; `holdfast --help` lists them")
+
+
+def _run(words: list[str]) -> int:
+    if any(word in ("-h", "--help") for word in words):
+        print(run_help())
+        return 0
+    from holdfast.app.hydra_entry import run_with_hydra
+
+    return run_with_hydra(words)
+
+
+def _complete(words: list[str]) -> int:
+    """Shell completion: subcommands are ours, everything after ``run`` is Hydra's."""
+    from holdfast.app.hydra_entry import complete_with_hydra
+
+    line = os.environ.get("COMP_LINE", "")
+    typed = line.split()
+    if words and words[0].startswith("query=") and (len(typed) < 2 or (len(typed) == 2 and line[-1] != " ")):
+        print("run export --help --version")
+        return 0
+    if len(typed) >= 2 and typed[1] == "run":
+        os.environ["COMP_LINE"] = line.replace(" run", "", 1)
+    return complete_with_hydra(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

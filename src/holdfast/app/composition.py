@@ -1,0 +1,151 @@
+"""Checking a composed configuration, and turning it into components."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from holdfast.app.schema import TARGET, build, check, schema_of
+from holdfast.app.settings import RunSettings
+from holdfast.core.errors import UserError
+from holdfast.core.protocols import Fusion, Head, Mixture
+from holdfast.data.encoder import EncoderSettings
+from holdfast.data.history import TrailingHistory
+from holdfast.data.log import LogSource
+from holdfast.data.splits import TemporalSplit
+from holdfast.evaluation.evaluate import EvaluationSettings
+from holdfast.models.ranker import RankerSettings
+from holdfast.objectives.balancing import StaticBalance
+from holdfast.objectives.weighting import PropensityWeighting
+from holdfast.tracking.weights_and_biases import Wandb
+from holdfast.training.settings import OptimizerSettings, TrainerSettings
+
+GROUPS = (
+    "data",
+    "split",
+    "history",
+    "encoder",
+    "model",
+    "objective",
+    "fusion",
+    "optimizer",
+    "trainer",
+    "evaluation",
+    "tracking",
+)
+
+
+SINGLE_COMPONENTS = (
+    *(group for group in GROUPS if group not in ("model", "objective")),
+    "model.ranker",
+    "model.mixture",
+    "objective.weighting",
+    "objective.balance",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A configuration as objects: what a run will do. Nothing below ``app`` ever sees the configuration."""
+
+    settings: RunSettings
+    source: LogSource
+    split: TemporalSplit
+    history: TrailingHistory
+    encoder: EncoderSettings
+    ranker: RankerSettings
+    mixture: Mixture
+    heads: dict[str, Head]
+    weighting: PropensityWeighting
+    balance: StaticBalance
+    fusion: Fusion
+    optimizer: OptimizerSettings
+    trainer: TrainerSettings
+    evaluation: EvaluationSettings
+    tracking: Wandb
+
+
+def check_config(config: DictConfig) -> None:
+    """Refuse unknown keys, wrong types and missing values, every fault at once.
+
+    Raises:
+        UserError: names every key that is at fault.
+    """
+    allowed = {field.name for field in fields(RunSettings)} | set(GROUPS)
+    unknown = sorted(str(key) for key in config if key not in allowed)
+    if unknown:
+        raise UserError(f"unknown keys at the top of the configuration: {unknown}; known: {sorted(allowed)}")
+    schema = OmegaConf.structured(schema_of(RunSettings))
+    for name in (str(key) for key in config if key not in GROUPS):
+        try:
+            OmegaConf.update(schema, name, config[name], merge=False)
+        except ValueError as error:  # OmegaConf's errors of type are ValueErrors
+            raise UserError(f"{name}: {str(error).splitlines()[0]}") from error
+    for key in SINGLE_COMPONENTS:
+        node = OmegaConf.select(config, key)
+        if not isinstance(node, DictConfig) or TARGET not in node:
+            raise UserError(
+                f"{key} names no component; choose one with {key.replace('.', '/')}=..., or give it a {TARGET}. "
+                "A file for the top of the configuration starts with '# @package _global_' on its first line"
+            )
+    check(config)
+
+
+def plan(config: DictConfig) -> Plan:
+    """Check a configuration and build its components.
+
+    Raises:
+        UserError: a key, a type or a value is wrong.
+    """
+    check_config(config)
+    head_nodes = OmegaConf.select(config, "model.heads")
+    if not head_nodes:
+        raise UserError("model.heads is empty; a run needs at least one of click, dwell and retention")
+    heads = {str(name): build(config, f"model.heads.{name}") for name in head_nodes}
+    made = {
+        key: build(config, key)
+        for key in ("split", "history", "encoder", "fusion", "optimizer", "trainer", "evaluation", "tracking")
+    }
+    return Plan(
+        settings=run_settings(config),
+        source=build(config, "data"),
+        ranker=build(config, "model.ranker"),
+        mixture=build(config, "model.mixture"),
+        heads=heads,
+        weighting=build(config, "objective.weighting"),
+        balance=build(config, "objective.balance"),
+        **made,
+    )
+
+
+def run_settings(config: DictConfig) -> RunSettings:
+    """The settings that belong to no component.
+
+    Raises:
+        UserError: a value is out of range.
+    """
+    values: dict[str, Any] = {
+        field.name: OmegaConf.to_container(config[field.name], resolve=True)
+        if OmegaConf.is_config(config[field.name])
+        else config[field.name]
+        for field in fields(RunSettings)
+    }
+    try:
+        return RunSettings(**values)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """The configuration in plain containers, interpolations resolved, without Hydra's own node."""
+    container = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items() if key != "hydra"}
+
+
+def to_yaml(config: dict[str, Any]) -> str:
+    """Plain containers as YAML, in the order in which they stand."""
+    return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)

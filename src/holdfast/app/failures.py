@@ -1,0 +1,80 @@
+"""Whose mistake it was: one clear message, exit code 2 (the user's) or 1 (ours)."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from pathlib import Path
+
+from holdfast.core.errors import UserError
+
+DEBUG_VARIABLE = "HOLDFAST_DEBUG"
+USER_MISTAKE, OUR_MISTAKE, INTERRUPTED = 2, 1, 130
+_PACKAGE = str(Path(__file__).parent.parent)
+
+
+def wants_traceback() -> bool:
+    """Whether the user asked for tracebacks with ``HOLDFAST_DEBUG=1``."""
+    return os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0")
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code that tells a script whose mistake it was."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    return USER_MISTAKE if _is_users_mistake(error) else OUR_MISTAKE
+
+
+def message(error: BaseException) -> str:
+    """What went wrong and what to do, without a traceback."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; go on where it was with resume=true"
+    text = _text(error)
+    if _is_users_mistake(error):
+        return text
+    return (
+        f"holdfast failed: {type(error).__name__}: {text}\n"
+        f"This is a defect of ours, not of your command. Set {DEBUG_VARIABLE}=1 to see where it happened, "
+        "and please report it."
+    )
+
+
+def report(error: BaseException) -> int:
+    """Print the message on standard error (the traceback too, when asked for) and give the exit code."""
+    if wants_traceback():
+        traceback.print_exception(error)
+    print(f"error: {message(error)}", file=sys.stderr)
+    return exit_code(error)
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename is not None and not isinstance(error, UserError):
+        return f"{error.strerror or error}: {error.filename}; check that the path exists and is writable"
+    if unknown := re.match(r"Could not override '([^']+)'", str(error)):
+        return f"there is no setting {unknown[1]!r}; `holdfast run --cfg job` lists them all"
+    lines = [str(error).strip()]
+    cause = error.__cause__
+    # Hydra says that composing failed, and only its cause says why.
+    if cause is not None and type(error).__module__.startswith("hydra") and str(cause) not in lines[0]:
+        lines.append(str(cause).strip())
+    return "\n".join(line for line in lines if line) or type(error).__name__
+
+
+def _is_users_mistake(error: BaseException) -> bool:
+    if isinstance(error, UserError):
+        return True
+    if isinstance(error, (PermissionError, FileNotFoundError, IsADirectoryError, NotADirectoryError)):
+        return True
+    if type(error).__module__.startswith(("hydra.errors", "hydra.core", "omegaconf")):
+        return True
+    if isinstance(error, OSError) and error.errno is not None:
+        return True  # a full disk, a read-only folder: the machine's state, not a defect
+    # A ValueError that our own code raised is a refused argument; one from a library is a defect of ours.
+    return isinstance(error, ValueError) and _raised_in_holdfast(error)
+
+
+def _raised_in_holdfast(error: BaseException) -> bool:
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and frames[-1].filename.startswith(_PACKAGE)

@@ -1,0 +1,84 @@
+"""Handing a command line to Hydra, and one composed configuration to the runner."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from holdfast.app import failures
+from holdfast.app.study_search_path import register_search_path
+from holdfast.core.shipped import shipped_folder
+
+CONFIG_NAME = "run"
+
+
+def run_with_hydra(words: Sequence[str]) -> int:
+    """Run ``holdfast run`` with the words that follow it."""
+    words = list(words)
+    if any(word == "--cfg" or word == "-c" or word.startswith("--cfg=") for word in words):
+        _check_before_printing(words)
+    _hydra_main(words, "holdfast run")
+    return 0
+
+
+def complete_with_hydra(words: Sequence[str]) -> int:
+    """Answer a shell that asks how a command line may go on."""
+    _hydra_main(["-sc", *words], "holdfast")
+    return 0
+
+
+def _hydra_main(words: Sequence[str], program: str) -> None:
+    register_search_path()
+    # Hydra would print a shortened traceback of its own and exit; our messages are made in one place.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    previous = sys.argv
+    sys.argv = [program.split(maxsplit=1)[0], *words]
+    try:
+        entry = hydra.main(
+            version_base="1.3", config_path=str(shipped_folder("configs")), config_name=CONFIG_NAME
+        )
+        entry(_one_job)()
+    finally:
+        sys.argv = previous
+        GlobalHydra.instance().clear()
+
+
+def _one_job(config: DictConfig) -> None:
+    from holdfast.app.runner import run
+
+    runtime = HydraConfig.get()
+    overrides = list(runtime.overrides.task)
+    try:
+        run(config, overrides=overrides)
+    except Exception as error:
+        if runtime.mode == RunMode.MULTIRUN:
+            # Hydra tells of failures when the last job is over; say it now, and let the others go on.
+            print(f"error in job {runtime.job.num} ({' '.join(overrides)}):", file=sys.stderr)
+            failures.report(error)
+        raise
+
+
+def _check_before_printing(words: Sequence[str]) -> None:
+    """Hydra prints a configuration without handing it over, so it is composed and checked apart first."""
+    from hydra._internal.utils import get_args_parser
+
+    from holdfast.app.composition import check_config
+
+    arguments = get_args_parser().parse_args(list(words))
+    if arguments.cfg == "job":
+        check_config(compose(arguments.overrides, config_dir=arguments.config_dir))
+
+
+def compose(overrides: Sequence[str], *, config_dir: str | None = None) -> DictConfig:
+    """The configuration that ``holdfast run`` with these overrides would have."""
+    register_search_path()
+    extra = [] if config_dir is None else [f"hydra.searchpath=[file://{os.path.abspath(config_dir)}]"]  # noqa: PTH100
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(shipped_folder("configs"))):
+        return hydra.compose(CONFIG_NAME, overrides=[*overrides, *extra])

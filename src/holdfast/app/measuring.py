@@ -1,0 +1,257 @@
+"""From a trained ranker to everything that is measured of it.
+
+N rows of a window, H days.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from holdfast.app.composition import Plan
+from holdfast.app.prepared_run import PreparedRun
+from holdfast.core.arrays import Floats
+from holdfast.data.encoded import EncodedWindow
+from holdfast.evaluation.calibration_tables import calibration_by_decile
+from holdfast.evaluation.daily import click_by_day, dwell_by_day, retention_by_day
+from holdfast.evaluation.evaluate import ClickRows, DwellRows, RankingRows, RetentionRows, evaluate_window
+from holdfast.evaluation.metric_value import MetricValue
+from holdfast.evaluation.recency_frequency import RecencyFrequencyBaseline
+from holdfast.evaluation.retention_metrics import matured_user_days
+from holdfast.models.ranker import Ranker
+
+MEASURED_WINDOWS = ("validation", "test")
+"""Choose on validation, report on test."""
+
+
+@dataclass(frozen=True)
+class RunEvaluation:
+    """Metrics by stable name, and tables by file name."""
+
+    metrics: dict[str, dict[str, Any]]
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def flat(self) -> dict[str, float | None]:
+        """One number a name, as a tracker wants them."""
+        flat: dict[str, float | None] = {}
+        for name, metric in self.metrics.items():
+            flat[name] = metric["value"]
+            flat[f"{name}/low"], flat[f"{name}/high"] = metric["low"], metric["high"]
+        return flat
+
+
+def evaluate_run(prepared: PreparedRun, ranker: Ranker, plan: Plan) -> RunEvaluation:
+    """Measure validation and test, unweighted and, where propensities are logged, weighted."""
+    baseline = _baseline(prepared, plan)
+    metrics: dict[str, dict[str, Any]] = {}
+    tables: dict[str, pd.DataFrame] = {}
+    for name in MEASURED_WINDOWS:
+        measured = _Measured(prepared.window(name), ranker, plan, baseline)
+        metrics |= {f"{name}/{each.name}": _entry(each) for each in measured.metrics()}
+        if name == "test":
+            tables = {
+                **measured.calibration(),
+                "daily": measured.daily(),
+                "predictions_test": measured.table(),
+            }
+    return RunEvaluation(metrics, tables)
+
+
+def _entry(metric: MetricValue) -> dict[str, Any]:
+    return {key: value for key, value in metric.to_dict().items() if key != "name"}
+
+
+def _baseline(prepared: PreparedRun, plan: Plan) -> RecencyFrequencyBaseline | None:
+    if "retention" not in prepared.objectives:
+        return None
+    train = prepared.window("train")
+    index = train.index_of("retention")
+    return RecencyFrequencyBaseline.fit(
+        train.recency_days,
+        train.active_days_7,
+        train.value[:, index],
+        train.event[:, index],
+        train.known[:, index],
+        horizon_days=plan.settings.horizon_days,
+        weight=train.spread[:, index],
+    )
+
+
+class _Measured:
+    """One window, predicted."""
+
+    def __init__(
+        self, window: EncodedWindow, ranker: Ranker, plan: Plan, baseline: RecencyFrequencyBaseline | None
+    ) -> None:
+        from holdfast.training.prediction import predict
+
+        self.window, self.plan, self.baseline = window, plan, baseline
+        self.outputs = predict(ranker, window, fusion=plan.fusion)
+        self.scores = {name: self.outputs[head.score] for name, head in ranker.heads.items()}
+        weights, _ = plan.weighting.weights(window.propensity, window.known, window.spread)
+        self.weights = weights if self._is_weighted() else None
+
+    def _is_weighted(self) -> bool:
+        return self.plan.weighting.kind != "none" and not np.isnan(self.window.propensity).any()
+
+    def _weight(self, objective: str) -> Floats | None:
+        """Propensity weights without the spread of a fact over its rows: metrics sum up rows themselves."""
+        if self.weights is None:
+            return None
+        index = self.window.index_of(objective)
+        return np.asarray(self.weights[:, index] / self.window.spread[:, index])
+
+    def _outcome(self, objective: str) -> tuple[Floats, Any, Any]:
+        index = self.window.index_of(objective)
+        window = self.window
+        return window.value[:, index], window.event[:, index], window.known[:, index]
+
+    def metrics(self) -> list[MetricValue]:
+        """Every metric of the window."""
+        return evaluate_window(
+            users=self.window.user,
+            settings=self.plan.evaluation,
+            click=self._click(),
+            dwell=self._dwell(),
+            retention=self._retention(),
+            ranking=self._ranking(),
+        )
+
+    def _click(self) -> ClickRows | None:
+        if "click" not in self.scores:
+            return None
+        value, _, known = self._outcome("click")
+        return ClickRows(
+            probability=self.scores["click"], value=value, known=known, weight=self._weight("click")
+        )
+
+    def _dwell(self) -> DwellRows | None:
+        if "dwell" not in self.scores:
+            return None
+        value, event, known = self._outcome("dwell")
+        return DwellRows(
+            predicted_seconds=self.scores["dwell"],
+            value=value,
+            event=event,
+            known=known,
+            weight=self._weight("dwell"),
+        )
+
+    def _retention(self) -> RetentionRows | None:
+        if "retention" not in self.scores:
+            return None
+        value, event, _ = self._outcome("retention")
+        window = self.window
+        return RetentionRows(
+            return_probability_by_day=self.outputs["return_by_day"],
+            value=value,
+            event=event,
+            follow_up_days=window.follow_up_days,
+            user_days=window.user_day,
+            days=window.day,
+            baseline_by_day=None
+            if self.baseline is None
+            else self.baseline.return_probability_by_day(window.recency_days, window.active_days_7),
+            weight=self._weight("retention"),
+        )
+
+    def _ranking(self) -> RankingRows | None:
+        if "click" not in self.scores:
+            return None
+        click, _, known = self._outcome("click")
+        gains = {"click": np.where(known, click, 0.0)}
+        if "dwell" in self.scores:
+            seconds, _, opened = self._outcome("dwell")
+            gains["dwell"] = np.where(opened, np.log1p(np.where(opened, seconds, 0.0)), 0.0)
+        return RankingRows(
+            score=self.outputs["score"],
+            gains=gains,
+            requests=self.window.request,
+            weight=self._weight("click"),
+        )
+
+    def calibration(self) -> dict[str, pd.DataFrame]:
+        """Predicted beside observed, by tenth of the predictions."""
+        tables = {}
+        for objective in ("click", "dwell"):
+            if objective in self.scores:
+                value, _, known = self._outcome(objective)
+                tables[f"calibration_{objective}"] = calibration_by_decile(
+                    self.scores[objective][known],
+                    value[known],
+                    num_bins=self.plan.evaluation.calibration_bins,
+                    level=self.plan.evaluation.level,
+                )
+        if "retention" in self.scores:
+            tables["calibration_retention"] = self._return_calibration()
+        return tables
+
+    def _return_calibration(self) -> pd.DataFrame:
+        """Share of user-days that were back within d days, predicted and observed, for d = 1 to H."""
+        value, event, _ = self._outcome("retention")
+        window, parts = self.window, []
+        for days in range(1, self.plan.settings.horizon_days + 1):
+            matured = matured_user_days(
+                self.outputs["return_by_day"],
+                value,
+                event,
+                window.follow_up_days,
+                user_days=window.user_day,
+                users=window.user,
+                days=window.day,
+                horizon=days,
+            )
+            predicted, back = matured.rows.columns
+            table = calibration_by_decile(predicted, back, num_bins=1, level=self.plan.evaluation.level)
+            parts.append(table.assign(day=days))
+        return pd.concat(parts, ignore_index=True)
+
+    def daily(self) -> pd.DataFrame:
+        """Metrics of each day."""
+        window, bootstrap = self.window, self.plan.evaluation.bootstrap
+        shared: dict[str, Any] = {"users": window.user, "days": window.day, "bootstrap": bootstrap}
+        parts = []
+        if "click" in self.scores:
+            value, _, known = self._outcome("click")
+            parts.append(click_by_day(self.scores["click"], value, known, **shared))
+        if "dwell" in self.scores:
+            value, event, known = self._outcome("dwell")
+            parts.append(dwell_by_day(self.scores["dwell"], value, event, known, **shared))
+        if "retention" in self.scores:
+            value, event, _ = self._outcome("retention")
+            parts.append(
+                retention_by_day(
+                    self.outputs["return_by_day"],
+                    value,
+                    event,
+                    window.follow_up_days,
+                    user_days=window.user_day,
+                    horizon=1,
+                    **shared,
+                )
+            )
+        table = pd.concat(parts, ignore_index=True)
+        table["date"] = pd.to_datetime(table["day"], unit="D")
+        return table
+
+    def table(self) -> pd.DataFrame:
+        """Score and outcome of every row, to ask further questions of."""
+        window = self.window
+        columns: dict[str, Any] = {
+            "request": window.request,
+            "user": window.user,
+            "day": window.day,
+            "propensity": window.propensity,
+            "score": self.outputs["score"],
+        }
+        for objective, score in self.scores.items():
+            value, event, known = self._outcome(objective)
+            columns |= {
+                f"{objective}_predicted": score,
+                f"{objective}_observed": np.where(known, value, np.nan),
+                f"{objective}_complete": event,
+            }
+        return pd.DataFrame(columns)

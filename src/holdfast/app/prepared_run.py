@@ -1,0 +1,156 @@
+"""What the stage prepare leaves behind, and how the later stages read it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from holdfast.core.errors import UserError
+from holdfast.core.files import read_json, whole_folder, write_json
+from holdfast.data.card import OBJECTIVES, DatasetCard, Objective, card_from_dict
+from holdfast.data.encoded import EncodedWindow, load_window
+from holdfast.data.encoder import Encoder, load_encoder
+from holdfast.data.log import Log, write_rows
+from holdfast.data.preparation import Prepared
+from holdfast.data.splits import Window, window_from_dict
+
+SUMMARY_FILE = "summary.json"
+TEST_ROWS_FILE = "rows_test.parquet"
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """The prepared windows of a run, read when asked for."""
+
+    folder: Path
+
+    @functools.cached_property
+    def summary(self) -> dict[str, Any]:
+        """Counts, windows, card and fingerprint, in plain containers."""
+        path = self.folder / SUMMARY_FILE
+        if not path.is_file():
+            raise UserError(f"{self.folder} holds no prepared windows; run the stage prepare first")
+        summary: dict[str, Any] = read_json(path)
+        return summary
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """The objectives that this run predicts, in the order of the outcome arrays."""
+        return tuple(self.summary["objectives"])
+
+    @property
+    def card(self) -> DatasetCard:
+        """The card of the log."""
+        return card_from_dict(self.summary["card"], where=str(self.folder / SUMMARY_FILE))
+
+    @property
+    def bounds(self) -> dict[str, Window]:
+        """Where the windows lie in time."""
+        return {name: window_from_dict(values["window"]) for name, values in self.summary["windows"].items()}
+
+    @property
+    def history_features(self) -> tuple[str, ...]:
+        """The inputs that are trailing counts and rates."""
+        return tuple(self.summary["history_features"])
+
+    def window(self, name: str, *, memory_map: bool = False) -> EncodedWindow:
+        """An encoded window: train, validation or test."""
+        return load_window(self.folder / name, memory_map=memory_map)
+
+    def encoder(self) -> Encoder:
+        """The encoder, as it was fitted on the train window."""
+        return load_encoder(self.folder / "encoder")
+
+    def test_rows(self) -> pd.DataFrame:
+        """Raw rows of the test window, as the encoder reads them."""
+        return pd.read_parquet(self.folder / TEST_ROWS_FILE)
+
+
+def save_prepared(
+    folder: Path, log: Log, prepared: Prepared, *, history_features: list[str], dropped: Mapping[str, str]
+) -> PreparedRun:
+    """Write everything that later stages need, whole or not at all."""
+    first = next(iter(prepared.windows.values()))
+    with whole_folder(folder) as temporary:
+        for name, window in prepared.windows.items():
+            window.save(temporary / name)
+        prepared.encoder.save(temporary / "encoder")
+        write_rows(temporary / TEST_ROWS_FILE, prepared.rows["test"])
+        summary = {
+            "objectives": list(first.objectives),
+            "dropped_heads": dict(dropped),
+            "card": log.card.to_dict(),
+            "fingerprint": log.fingerprint(),
+            "history_features": history_features,
+            "log": {
+                "rows": len(log),
+                "users": int(log.frame["user_id"].nunique()),
+                "items": int(log.frame["item_id"].nunique()),
+                "requests": int(log.frame["request_id"].nunique()),
+                "first": log.frame["shown_at"].min().isoformat(),
+                "observed_until": log.observed_until.isoformat(),
+                "policies": policies(log.frame),
+                "with_propensity": share_with_propensity(log.frame),
+            },
+            "quarantined": quarantined_by_rule(log),
+            "windows": {
+                name: {
+                    "window": prepared.bounds[name].to_dict(),
+                    "rows": len(window),
+                    "users": len(np.unique(window.user)),
+                    "requests": len(np.unique(window.request)),
+                    "matured_share": prepared.maturity[name],
+                }
+                for name, window in prepared.windows.items()
+            },
+        }
+        write_json(temporary / SUMMARY_FILE, summary)
+    return PreparedRun(folder)
+
+
+def policies(frame: pd.DataFrame) -> dict[str, int]:
+    """Rows by the name of the policy that logged them; 'unknown' where the log does not say."""
+    if "policy" not in frame:
+        return {"unknown": len(frame)}
+    counts = frame["policy"].astype("string").fillna("unknown").value_counts()
+    return {str(name): int(rows) for name, rows in counts.items()}
+
+
+def share_with_propensity(frame: pd.DataFrame) -> float:
+    """Share of the rows that have a logged propensity, in [0, 1]."""
+    return float(frame["propensity"].notna().mean()) if "propensity" in frame and len(frame) else 0.0
+
+
+def quarantined_by_rule(log: Log) -> dict[str, int]:
+    """Rows set aside, by the rule that they broke."""
+    if log.quarantined is None or len(log.quarantined) == 0:
+        return {}
+    return {str(rule): int(rows) for rule, rows in log.quarantined["rule"].value_counts().items()}
+
+
+def usable_heads(
+    asked: Mapping[str, object], card: DatasetCard
+) -> tuple[tuple[Objective, ...], dict[str, str]]:
+    """The heads that a log can teach, and why the others are left out.
+
+    Raises:
+        UserError: none is left, or a head is of no known objective.
+    """
+    unknown = [name for name in asked if name not in OBJECTIVES]
+    if unknown:
+        raise UserError(f"model.heads has {unknown}; heads are named by objective: {list(OBJECTIVES)}")
+    kept = tuple(objective for objective in OBJECTIVES if objective in asked and objective in card.outcomes)
+    dropped = {
+        name: f"the log {card.name!r} declares no {name}" for name in asked if name not in card.outcomes
+    }
+    if not kept:
+        raise UserError(
+            f"none of the heads {list(asked)} can be trained: the log {card.name!r} declares {card.outcomes}"
+        )
+    return kept, dropped

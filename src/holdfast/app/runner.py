@@ -1,0 +1,170 @@
+"""The one way in: locate the run, then walk its stages.
+
+Evaluating after training and evaluating a saved run are the same code: a stage reads what the stages before
+it left in the run's folder, and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from holdfast.app.composition import check_config, plan, resolved, run_settings, to_yaml
+from holdfast.app.console import Console
+from holdfast.app.manifest import manifest
+from holdfast.app.run_folder import (
+    CHANGEABLE,
+    RunFolder,
+    Stopwatch,
+    differing_keys,
+    new_run_folder,
+    newest_unfinished,
+)
+from holdfast.app.settings import RunSettings
+from holdfast.app.stages import NEEDS, STAGE_FUNCTIONS, Run, resting_on
+from holdfast.core.errors import UserError
+from holdfast.core.files import read_json, write_json
+
+
+def run(config: DictConfig, *, overrides: Sequence[str] = (), console: Console | None = None) -> RunFolder:
+    """Do what a composed configuration asks for.
+
+    Args:
+        config: as Hydra composed it.
+        overrides: what the user typed; tells what is asked anew of a saved run.
+        console: where to print; the terminal by default.
+
+    Returns:
+        The folder of the run.
+
+    Raises:
+        UserError: the configuration, the log or the saved run is at fault; nothing half-written is left.
+    """
+    check_config(config)
+    console = console or Console()
+    folder, final = _locate(config, overrides, console)
+    settings = run_settings(final)
+    made = plan(final)
+    _save_config(folder, resolved(final))
+    with folder.locked():
+        _record(folder, settings.seed)
+        run_log = made.tracking.run_log()
+        run_log.start(
+            resolved(final),
+            name=f"{settings.name}-{folder.path.name}-seed{settings.seed}",
+            group=settings.name,
+            job_type="run",
+            tags=settings.tags,
+            folder=folder.path,
+        )
+        failed = True
+        try:
+            _walk(Run(folder=folder, plan=made, console=console, run_log=run_log), settings)
+            failed = False
+        finally:
+            run_log.finish(failed=failed)
+    return folder
+
+
+def _walk(run: Run, settings: RunSettings) -> None:
+    stages = settings.ordered_stages()
+    for stage in stages:
+        if settings.resume and run.folder.is_done(stage):
+            run.console.say(stage, "done before; resuming after it")
+            continue
+        missing = [need for need in NEEDS[stage] if not run.folder.is_done(need)]
+        if missing:
+            raise UserError(
+                f"the stage {stage!r} needs {' and '.join(missing)}, not finished in {run.folder.path}; "
+                f"say stages=[{','.join([*missing, stage])}] or resume=true"
+            )
+        watch = Stopwatch()
+        run.folder.mark(stage, done=False, after=resting_on(stage))
+        STAGE_FUNCTIONS[stage](run, resume=settings.resume)
+        run.folder.mark(stage, done=True, seconds=watch.seconds, after=resting_on(stage))
+
+
+def _locate(config: DictConfig, overrides: Sequence[str], console: Console) -> tuple[RunFolder, DictConfig]:
+    """The folder to work in, and the configuration to work by."""
+    settings = run_settings(config)
+    if settings.run_dir is not None:
+        folder = RunFolder(Path(settings.run_dir))
+        if folder.is_run:
+            return folder, _reconcile(folder, config, overrides)
+        if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+            raise UserError(
+                f"{folder.path} exists and holds no run; choose an empty or new folder with run_dir=..."
+            )
+        if settings.resume or "prepare" not in settings.stages:
+            raise UserError(f"{folder.path} holds no run to go on with; start one without resume and stages")
+        return folder, config
+    if settings.resume:
+        found = newest_unfinished(Path(settings.runs_dir), settings.name, resolved(config))
+        if found is not None:
+            console.say("resume", str(found.path))
+            return found, config
+        console.say("resume", f"no unfinished run of this configuration in {settings.runs_dir}; a new one")
+    if "prepare" not in settings.stages:
+        raise UserError(
+            f"stages are {settings.stages}, without 'prepare' and without a saved run; "
+            "name the run with run_dir=..., or add the stages before"
+        )
+    return new_run_folder(Path(settings.runs_dir), settings.name), config
+
+
+def _reconcile(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) -> DictConfig:
+    """The saved configuration, with what was asked anew and may be."""
+    asked, saved = resolved_or_missing(config), folder.saved_config()
+    touched = {_root(override) for override in overrides}
+    if touched - set(CHANGEABLE):
+        changed = differing_keys(saved, asked)
+        if changed:
+            raise UserError(
+                f"the run in {folder.path} was made with other values of {', '.join(changed)}; "
+                f"a saved run can change only {', '.join(CHANGEABLE)}. Start a new run for the rest"
+            )
+    if not touched & {"stages", "resume"}:
+        raise UserError(
+            f"{folder.path} already holds a run; go on with it with resume=true, do some stages again with "
+            "stages=[...], or choose another run_dir"
+        )
+    final = dict(saved)
+    for key in CHANGEABLE:
+        if key in touched:
+            final[key] = asked[key]
+    final["resume"] = bool(asked.get("resume", False))
+    return OmegaConf.create(final)
+
+
+def resolved_or_missing(config: DictConfig) -> dict[str, Any]:
+    """``resolved``, with required values that are not given left as they are."""
+    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items() if key != "hydra"}
+
+
+def _root(override: str) -> str:
+    return re.split(r"[./=@:]", override.lstrip("+~"), maxsplit=1)[0]
+
+
+def _save_config(folder: RunFolder, config: dict[str, Any]) -> None:
+    """Write the configuration; which stages are done again is no part of what the run is."""
+    if folder.is_run:
+        saved = folder.saved_config()
+        config = {**config, **{key: saved[key] for key in ("stages", "run_dir", "runs_dir", "resume")}}
+    folder.start(to_yaml(config))
+
+
+def _record(folder: RunFolder, seed: int) -> None:
+    """Write the manifest when a run is started, and remember each time that it is gone on with."""
+    made = manifest(seed=seed, fingerprint=None, command=sys.argv)
+    if folder.manifest_file.is_file():
+        start = {key: made[key] for key in ("started_at", "command", "code")}
+        made = read_json(folder.manifest_file)
+        made["later_starts"] = [*made.get("later_starts", []), start]
+    write_json(folder.manifest_file, made)

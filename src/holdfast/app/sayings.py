@@ -1,0 +1,105 @@
+"""What a run says of each stage, in one line a fact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from holdfast.app.console import ProgressLine, count, number
+from holdfast.app.prepared_run import PreparedRun
+
+if TYPE_CHECKING:
+    from holdfast.training.progress import Progress
+
+
+def prepared(run: PreparedRun, *, horizon_days: int) -> Iterator[str]:
+    """What the log holds, how it was cut, and what of it is known."""
+    about = run.summary["log"]
+    days = (pd.Timestamp(about["observed_until"]) - pd.Timestamp(about["first"])).total_seconds() / 86400
+    logged = about["with_propensity"]
+    propensities = "no propensities logged" if not logged else "propensities logged"
+    if 0 < logged < 1:
+        propensities += f" for {logged:.0%} of the rows"
+    yield (
+        f"{run.card.name}: {count(about['rows'])} impressions, {count(about['users'])} users, "
+        f"{days:.0f} days; behavior policy {', '.join(list(about['policies'])[:3])}, {propensities}"
+    )
+    yield "windows: " + " | ".join(_window(run, name) for name in run.bounds)
+    if "retention" in run.objectives:
+        share = run.summary["windows"]["test"]["matured_share"]
+        yield f"return within {horizon_days} days is known for {share:.0%} of the test rows"
+
+
+def _window(run: PreparedRun, name: str) -> str:
+    window, zone = run.bounds[name], run.card.time_zone
+    first = window.start.tz_convert(zone)
+    last = (window.end - pd.Timedelta(1, "us")).tz_convert(zone)
+    rows = count(run.summary["windows"][name]["rows"])
+    return f"{name} {first:%d %b} to {last:%d %b} ({rows} rows)"
+
+
+class FitProgress:
+    """Turns what training tells into a progress line."""
+
+    def __init__(self, line: ProgressLine) -> None:
+        self._line = line
+        self._last_epoch = -1
+
+    def __call__(self, progress: Progress) -> None:
+        """Show how far training is."""
+        batches = max(progress.num_batches, 1)
+        text = (
+            f"epoch {min(progress.epoch + 1, progress.num_epochs)}/{progress.num_epochs}  "
+            f"{count(progress.rows_per_second)} rows/s"
+        )
+        if progress.best_epoch >= 0:
+            text += (
+                f"  {progress.criterion} {progress.last_value:.4f} "
+                f"(best {progress.best_value:.4f} at epoch {progress.best_epoch + 1})"
+            )
+        self._line.update(done=(progress.epoch + progress.batch / batches) / progress.num_epochs, text=text)
+        if progress.batch >= batches and progress.epoch > self._last_epoch:
+            self._last_epoch = progress.epoch
+            self._line.milestone(text)
+
+
+def fitted(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Which epoch was kept, and how far the importance weights can be trusted."""
+    yield (
+        f"best {summary['criterion']} {summary['best_value']:.4f} at epoch {summary['best_epoch'] + 1} "
+        f"of {summary['num_epochs']}; {count(summary['rows_per_second'])} rows/s"
+    )
+    for name, each in summary["train_weights"].items():
+        yield (
+            f"{name} weights: ESS {count(each['effective_sample_size'])} of {count(each['num_rows'])} rows, "
+            f"clipped {each['clipped_share']:.1%}, largest {each['largest_weight']:.1f}"
+        )
+
+
+def evaluated(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The test window in a few lines."""
+    test = {name.removeprefix("test/"): each for name, each in metrics.items() if name.startswith("test/")}
+    if "click/auc" in test:
+        yield f"click AUC {said(test['click/auc'])}; predicted/observed {said(test['click/calibration'])}"
+    if "dwell/xauc" in test:
+        yield f"dwell XAUC {said(test['dwell/xauc'])}; MAE {said(test['dwell/mae_seconds'], 1)} s"
+    for name, each in test.items():
+        if name.startswith("retention/") and name.endswith("/auc"):
+            horizon = name.split("/")[1]
+            alone = test[f"retention/{horizon}/baseline_auc"]["value"]
+            yield (
+                f"return within {horizon[1:]} d AUC {said(each)} (recency/frequency alone: {number(alone)})"
+            )
+    fused = next((name for name in test if name.startswith("ranking/ndcg@")), None)
+    if fused is not None:
+        yield f"fused ranking NDCG@{fused.rsplit('@', 1)[1]} {said(test[fused])}, by clicks"
+
+
+def said(metric: Mapping[str, Any], digits: int = 3) -> str:
+    """A number with its interval; 'undefined' where it is."""
+    text = number(metric["value"], digits)
+    if metric["value"] is None or metric["low"] is None:
+        return text
+    return f"{text} [{metric['low']:.{digits}f}, {metric['high']:.{digits}f}]"

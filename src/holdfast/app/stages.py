@@ -1,0 +1,239 @@
+"""The way of a run, in the order in which a reader wants it told.
+
+Every stage reads what the earlier ones left in the run's folder and leaves its own result there, whole or not
+at all. So each runs alone on a saved run, and after an interruption, by the very same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from holdfast.app import sayings
+from holdfast.app.composition import Plan
+from holdfast.app.console import Console
+from holdfast.app.manifest import code_version_text
+from holdfast.app.prepared_run import PreparedRun, save_prepared, usable_heads
+from holdfast.app.run_folder import RunFolder
+from holdfast.app.settings import STAGES
+from holdfast.core.errors import UserError
+from holdfast.core.files import read_json, whole_file, write_json, write_text
+from holdfast.models.ranker import Ranker, build_ranker
+from holdfast.tracking.run_log import RunLog
+
+if TYPE_CHECKING:  # Lightning takes seconds to import; only the stage fit needs it
+    from holdfast.training.fit import FitResult
+
+NEEDS: dict[str, tuple[str, ...]] = {
+    "prepare": (),
+    "fit": ("prepare",),
+    "evaluate": ("prepare", "fit"),
+    "export": ("prepare", "fit"),
+    "report": ("prepare",),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a stage works with."""
+
+    folder: RunFolder
+    plan: Plan
+    console: Console
+    run_log: RunLog
+
+    @property
+    def prepared(self) -> PreparedRun:
+        """What the stage prepare left."""
+        return PreparedRun(self.folder.prepared)
+
+    def fresh_ranker(self) -> Ranker:
+        """The model with untrained weights, for the objectives that the log can teach."""
+        prepared = self.prepared
+        try:
+            return build_ranker(
+                prepared.encoder().schema,
+                settings=self.plan.ranker,
+                mixture=self.plan.mixture,
+                heads={name: self.plan.heads[name] for name in prepared.objectives},
+                seed=self.plan.settings.seed,
+            )
+        except ValueError as error:
+            raise UserError(f"model: {error}") from error
+
+    def trained_ranker(self) -> Ranker:
+        """The model with the weights of its best epoch."""
+        from holdfast.training.checkpoints import load_best
+
+        ranker = self.fresh_ranker()
+        ranker.load_state_dict(load_best(self.folder.fit))
+        return ranker.eval()
+
+
+def resting_on(stage: str) -> tuple[str, ...]:
+    """The stages whose results are out of date once a stage has been done again."""
+    later = STAGES[STAGES.index(stage) + 1 :]
+    return tuple(each for each in later if stage in NEEDS[each] or each == "report")
+
+
+def prepare(run: Run, *, resume: bool) -> None:
+    """Read the log, cut it in time, encode it: nothing is fitted on what was not known yet."""
+    from holdfast.data.preparation import prepare_windows
+
+    plan = run.plan
+    with run.console.working("prepare", "reading the log"):
+        log = plan.source.read()
+    if log.quarantined is not None and len(log.quarantined):
+        with whole_file(run.folder.quarantine_file) as temporary:
+            log.quarantined.to_parquet(temporary, index=False)
+        run.console.warn(
+            "prepare", f"{len(log.quarantined):,} rows set aside in {run.folder.quarantine_file}"
+        )
+    objectives, dropped = usable_heads(plan.heads, log.card)
+    for name, why in dropped.items():
+        run.console.warn("prepare", f"no {name} head: {why}")
+    with run.console.working("prepare", "cutting windows, computing history, encoding"):
+        prepared = prepare_windows(
+            log,
+            split=plan.split,
+            history=plan.history,
+            encoder=plan.encoder,
+            objectives=objectives,
+            horizon_days=plan.settings.horizon_days,
+        )
+        history = [feature.name for feature in plan.history.features()]
+        saved = save_prepared(run.folder.prepared, log, prepared, history_features=history, dropped=dropped)
+    record = read_json(run.folder.manifest_file)
+    write_json(run.folder.manifest_file, {**record, "data_fingerprint": saved.summary["fingerprint"]})
+    for line in sayings.prepared(saved, horizon_days=plan.settings.horizon_days):
+        run.console.say("prepare", line)
+
+
+def fit(run: Run, *, resume: bool) -> None:
+    """Train, keep the weights of the best epoch, and say how far the importance weights can be trusted."""
+    from holdfast.training.fit import fit as fit_ranker
+
+    plan, prepared = run.plan, run.prepared
+    ranker = run.fresh_ranker()
+    with run.console.progress("fit") as line:
+        result = fit_ranker(
+            ranker,
+            prepared.window("train", memory_map=True),
+            prepared.window("validation"),
+            weighting=plan.weighting,
+            balance=plan.balance,
+            optimizer=plan.optimizer,
+            settings=plan.trainer,
+            seed=plan.settings.seed,
+            folder=run.folder.fit,
+            resume=resume,
+            on_progress=sayings.FitProgress(line),
+            run_log=run.run_log,
+        )
+    with whole_file(run.folder.fit / "epochs.parquet") as temporary:
+        result.epochs.to_parquet(temporary, index=False)
+    summary = fit_summary(result, ranker)
+    write_json(run.folder.fit / "summary.json", summary)
+    run.run_log.log_summary(
+        {
+            f"weights/{name}/{key}": value
+            for name, each in summary["train_weights"].items()
+            for key, value in each.items()
+        }
+    )
+    for line_of_text in sayings.fitted(summary):
+        run.console.say("fit", line_of_text)
+
+
+def fit_summary(result: FitResult, ranker: Ranker) -> dict[str, Any]:
+    """What training came to, in plain containers."""
+    return {
+        "criterion": result.criterion,
+        "best_epoch": result.best_epoch,
+        "best_value": result.best_value,
+        "num_epochs": len(result.epochs),
+        "stopped_early": result.stopped_early,
+        "rows_per_second": result.rows_per_second,
+        "num_weights": sum(parameter.numel() for parameter in ranker.parameters()),
+        "train_weights": {name: asdict(each) for name, each in result.train_weights.items()},
+        "validation_weights": {name: asdict(each) for name, each in result.validation_weights.items()},
+    }
+
+
+def evaluate(run: Run, *, resume: bool) -> None:
+    """Measure every head and the fused ranking on windows that training never saw."""
+    from holdfast.app.measuring import evaluate_run
+
+    with run.console.working("evaluate", "predicting, measuring, resampling users"):
+        evaluation = evaluate_run(run.prepared, run.trained_ranker(), run.plan)
+    run.folder.tables.mkdir(exist_ok=True)
+    for name, table in evaluation.tables.items():
+        with whole_file(run.folder.tables / f"{name}.parquet") as temporary:
+            table.to_parquet(temporary, index=False)
+        run.run_log.log_table(name, table)
+    write_json(run.folder.metrics_file, evaluation.metrics)
+    run.run_log.log_summary(evaluation.flat())
+    for line in sayings.evaluated(evaluation.metrics):
+        run.console.say("evaluate", line)
+
+
+def export(run: Run, *, resume: bool) -> None:
+    """Write the bundle, and prove that it gives the numbers that the model gives."""
+    from holdfast.serving.bundle_writer import write_bundle
+    from holdfast.serving.parity import check_parity
+
+    prepared, fusion = run.prepared, run.plan.fusion
+    ranker, encoder, rows = run.trained_ranker(), prepared.encoder(), prepared.test_rows()
+    with run.console.working("export", "writing the bundle and comparing onnxruntime with PyTorch"):
+        bundle = write_bundle(
+            run.folder.bundle,
+            model=ranker,
+            fusion=fusion,
+            fusion_description={"kind": type(fusion).__name__, **_settings_of(fusion)},
+            encoder=encoder,
+            card=prepared.card.to_dict(),
+            resolved_config_text=run.folder.config_file.read_text(encoding="utf-8"),
+            code_version=code_version_text(),
+            data_fingerprint=prepared.summary["fingerprint"],
+            windows=prepared.bounds,
+            sample_rows=rows,
+            history_features=prepared.history_features,
+        )
+        parity = check_parity(run.folder.bundle, ranker, encoder, fusion, rows)
+    if not parity.passed:
+        raise RuntimeError(f"the bundle in {run.folder.bundle} must not be served: {parity.summary()}")
+    record = {
+        "size_bytes": bundle.size_bytes,
+        "identity": bundle.identity,
+        "max_absolute_difference": parity.max_absolute_difference,
+        "max_scaled_difference": parity.max_scaled_difference,
+        "tolerance": parity.tolerance,
+        "summary": parity.summary(),
+    }
+    write_json(run.folder.path / "export.json", record)
+    run.run_log.log_summary({"export/max_scaled_difference": parity.max_scaled_difference})
+    run.console.say("export", f"{run.folder.bundle}, {bundle.size_bytes / 1e6:.1f} MB")
+    run.console.say("export", parity.summary())
+
+
+def report(run: Run, *, resume: bool) -> None:
+    """Write the page that a person reads."""
+    from holdfast.app.report.page import build_report
+    from holdfast.app.reporting import report_content
+
+    write_text(run.folder.report_file, build_report(report_content(run.folder, run.prepared)))
+    run.console.say("report", str(run.folder.report_file))
+
+
+def _settings_of(component: object) -> dict[str, Any]:
+    return asdict(component)  # type: ignore[call-overload, no-any-return]
+
+
+STAGE_FUNCTIONS: dict[str, Callable[..., None]] = {
+    "prepare": prepare,
+    "fit": fit,
+    "evaluate": evaluate,
+    "export": export,
+    "report": report,
+}

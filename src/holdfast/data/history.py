@@ -1,0 +1,245 @@
+"""What was known of a user and an item just before a row was shown: trailing counts, rates and recency.
+
+N rows of a view, E events.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from holdfast.core.arrays import Bools, Floats, Ints
+from holdfast.core.features import Feature, FeatureOwner
+from holdfast.data.log import Log
+
+RECENCY = "user_days_since_active"
+"""Column: days since the last earlier local day on which the user was seen; NaN if there was none."""
+FREQUENCY = "user_active_days_7"
+"""Column: of the seven local days before the row's own, those on which the user was seen, 0 to 7."""
+
+_OWNERS: tuple[FeatureOwner, ...] = ("user", "item")
+_MICROSECONDS = 1_000_000
+_DAY = 86_400 * _MICROSECONDS
+# Longer than any dwell, short enough that its end still fits into 64 bits.
+_LONGEST_DWELL_SECONDS = 1e9
+
+_Numbers = TypeVar("_Numbers", Ints, Floats)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrailingHistory:
+    """Counts and rates over trailing windows, from strictly earlier events that were already known.
+
+    An impression and its click are known at ``shown_at``, a dwell when it has ended. A row sees what was
+    known before its request began, less the lag, and so never sees itself or another row of its request. Sums
+    are kept in integers, so a value does not depend, not even in the last bit, on what else is in the log.
+
+    The windows of the first days reach back beyond the start of the log and find nothing there.
+
+    Attributes:
+        window_days: lengths of the trailing windows, each at least 1.
+        lag_seconds: how long it takes until an event reaches the feature store, >= 0.
+        smoothing: impressions' worth of the overall click rate that are added to each click rate, >= 0; the
+            overall rate is that of everything the row may see.
+    """
+
+    window_days: list[int] = field(default_factory=lambda: [1, 7])
+    lag_seconds: float = 0.0
+    smoothing: float = 20.0
+
+    def __post_init__(self) -> None:
+        if any(days < 1 for days in self.window_days) or len(set(self.window_days)) < len(self.window_days):
+            raise ValueError(
+                f"history.window_days is {self.window_days}; give different whole numbers of at least 1"
+            )
+        for name in ("lag_seconds", "smoothing"):
+            value = getattr(self, name)
+            if not 0.0 <= value < np.inf:
+                raise ValueError(f"history.{name} is {value}; it must be a finite number >= 0")
+
+    def features(self) -> list[Feature]:
+        """The columns that ``compute`` can make; a log without users or dwell yields fewer."""
+        features: list[Feature] = []
+        for owner in _OWNERS:
+            for days in self.window_days:
+                kinds = ("impressions", "clicks", "dwell_mean")
+                features += [
+                    Feature(name=f"{owner}_{kind}_{days}d", kind="numeric", owner=owner, scale="log")
+                    for kind in kinds
+                ]
+                features.append(Feature(name=f"{owner}_click_rate_{days}d", kind="numeric", owner=owner))
+        features.append(Feature(name=FREQUENCY, kind="numeric", owner="user"))
+        features.append(Feature(name=RECENCY, kind="numeric", owner="user", scale="log"))
+        return features
+
+    def compute(self, view: Log) -> pd.DataFrame:
+        """The history of every row of ``view``, in its order, ``[N, columns]``.
+
+        Args:
+            view: a log as of some moment, with all its earlier rows, not only those of a window.
+
+        Returns:
+            Counts as int64, rates and means as float64. A click rate is NaN where nothing is known that could
+            be counted and no smoothing fills in; a mean dwell is NaN where no opened row's dwell is known.
+            Dwell columns are absent if the log has no ``dwell_seconds`` or its card does not name dwell as an
+            outcome, a user's or item's columns if it has no such ids.
+        """
+        frame = view.frame
+        times = _microseconds(frame["shown_at"])
+        cutoff = _request_start(frame, times) - round(self.lag_seconds * _MICROSECONDS)
+        with_dwell = "dwell_seconds" in frame and "dwell" in view.card.outcomes
+        columns: dict[str, Ints | Floats] = {}
+        for owner in _OWNERS:
+            if f"{owner}_id" in frame:
+                entity = _codes(frame[f"{owner}_id"])
+                columns |= self._trailing(owner, entity, frame, times, cutoff, with_dwell=with_dwell)
+        if "user_id" in frame:
+            columns |= _activity(_codes(frame["user_id"]), view.local_days(), times, cutoff)
+        return pd.DataFrame(columns, index=frame.index)
+
+    def _trailing(
+        self, owner: str, entity: Ints, frame: pd.DataFrame, times: Ints, cutoff: Ints, *, with_dwell: bool
+    ) -> dict[str, Ints | Floats]:
+        click = frame["click"].astype("boolean")
+        clicked = click.fillna(False).to_numpy(dtype=bool)
+        judged = click.notna().to_numpy(dtype=bool)
+        shown = _Events.of(entity, times, judged, clicked)
+        overall = _rate_before(times, judged, clicked, cutoff)
+        read = _ended_dwell(frame, entity, times, clicked) if with_dwell else None
+
+        order = np.argsort(entity, kind="stable")
+        prior = overall[order]
+        last = shown.before(entity, cutoff, order)
+        last_read = read.before(entity, cutoff, order) if read else None
+        columns: dict[str, Ints | Floats] = {}
+        for days in self.window_days:
+            start = cutoff - days * _DAY
+            impressions, judged_sum, clicks = shown.sums(shown.before(entity, start, order), last)
+            rate = _smoothed(clicks, judged_sum, prior=prior, smoothing=self.smoothing)
+            columns[f"{owner}_impressions_{days}d"] = _put_back(impressions, order)
+            columns[f"{owner}_clicks_{days}d"] = _put_back(clicks, order)
+            columns[f"{owner}_click_rate_{days}d"] = _put_back(rate, order)
+            if read is not None and last_read is not None:
+                num_read, milliseconds = read.sums(read.before(entity, start, order), last_read)
+                with np.errstate(invalid="ignore"):
+                    columns[f"{owner}_dwell_mean_{days}d"] = _put_back(milliseconds / num_read / 1e3, order)
+        return columns
+
+
+@dataclass(frozen=True)
+class _Events:
+    """Events of entities, sorted by entity and by the moment at which they were known.
+
+    Attributes:
+        moments: all the moments, sorted, ``[E]``.
+        keys: entity and moment in one sortable number, sorted, ``[E]``.
+        running: sums of each amount over the events before, ``[E + 1]`` each.
+    """
+
+    moments: Ints
+    keys: Ints
+    running: tuple[Ints, ...]
+
+    @staticmethod
+    def of(entity: Ints, moment: Ints, *amounts: Ints | Bools) -> _Events:
+        """Events of known entities; those of a missing one (-1) belong to nobody."""
+        kept = entity >= 0
+        entity, moment = entity[kept], moment[kept]
+        moments = np.sort(moment)
+        keys = entity * (len(moments) + 1) + np.searchsorted(moments, moment)
+        order = np.argsort(keys, kind="stable")
+        running = tuple(_running_sum(amount[kept][order]) for amount in amounts)
+        return _Events(moments, keys[order], running)
+
+    def before(self, entity: Ints, moment: Ints, order: Ints) -> Ints:
+        """How many events come before an entity's first one at or after a moment, ``[N]``, in ``order``.
+
+        Moments are looked up as given, in order of time, and entities in order of entity: neighbouring
+        questions then have neighbouring answers, which stay in the processor's cache.
+        """
+        # The rank of a moment instead of the moment keeps the key within 64 bits for any number of entities.
+        key = entity * (len(self.moments) + 1) + np.searchsorted(self.moments, moment)
+        return np.asarray(np.searchsorted(self.keys, key[order]))
+
+    def sums(self, first: Ints, last: Ints) -> list[Ints]:
+        """Number of events from ``first`` to before ``last``, and the sums of their amounts, ``[N]`` each."""
+        return [last - first, *(running[last] - running[first] for running in self.running)]
+
+
+def _activity(user: Ints, day: Ints, times: Ints, cutoff: Ints) -> dict[str, Ints | Floats]:
+    """Recency and frequency of the row's user in whole local days before the row's own."""
+    order = np.lexsort((times, user))
+    user_sorted, day_sorted = user[order], day[order]
+    starts = np.ones(len(order), dtype=bool)
+    starts[1:] = (user_sorted[1:] != user_sorted[:-1]) | (day_sorted[1:] != day_sorted[:-1])
+    starts &= user_sorted >= 0
+    active_user, active_day, first_seen = (each[order][starts] for each in (user, day, times))
+
+    by_day, by_moment = _Events.of(active_user, active_day), _Events.of(active_user, first_seen)
+    known = np.minimum(by_day.before(user, day, order), by_moment.before(user, cutoff, order))
+    week = np.maximum(known - by_day.before(user, day - 7, order), 0)
+    recency = np.full(len(user), np.nan)
+    seen = known > by_day.before(user, np.full_like(day, np.iinfo(np.int64).min), order)
+    recency[seen] = day_sorted[seen] - active_day[known[seen] - 1]
+    return {FREQUENCY: _put_back(week, order), RECENCY: _put_back(recency, order)}
+
+
+def _ended_dwell(frame: pd.DataFrame, entity: Ints, times: Ints, clicked: Bools) -> _Events:
+    """Dwell on opened rows, in milliseconds, at the moment at which it ended."""
+    dwell = frame["dwell_seconds"].to_numpy(dtype=np.float64)
+    ended = clicked & ~np.isnan(dwell)
+    if "dwell_cut" in frame:
+        ended &= ~frame["dwell_cut"].to_numpy(dtype=bool)
+    seconds = np.clip(dwell[ended], 0.0, _LONGEST_DWELL_SECONDS)
+    end = times[ended] + np.ceil(seconds * _MICROSECONDS).astype(np.int64)
+    return _Events.of(entity[ended], end, np.rint(seconds * 1e3).astype(np.int64))
+
+
+def _smoothed(clicks: Ints, judged: Ints, *, prior: Floats, smoothing: float) -> Floats:
+    """Click rate as if ``smoothing`` more rows had had the prior rate; NaN where nothing is known."""
+    known = ~np.isnan(prior)
+    with np.errstate(invalid="ignore"):
+        return (clicks + smoothing * np.where(known, prior, 0.0)) / (judged + np.where(known, smoothing, 0.0))
+
+
+def _rate_before(times: Ints, judged: Bools, clicked: Bools, cutoff: Ints) -> Floats:
+    """Click rate of all the rows shown before each cutoff, ``[N]``; NaN where there are none."""
+    order = np.argsort(times, kind="stable")
+    index = np.searchsorted(times[order], cutoff)
+    with np.errstate(invalid="ignore"):
+        rate = _running_sum(clicked[order])[index] / _running_sum(judged[order])[index]
+    return np.asarray(rate)
+
+
+def _request_start(frame: pd.DataFrame, times: Ints) -> Ints:
+    """First moment of each row's request, ``[N]``; the row's own where the log knows no requests."""
+    if "request_id" not in frame or len(frame) == 0:
+        return times
+    request = _codes(frame["request_id"])
+    start = np.full(int(request.max()) + 2, np.iinfo(np.int64).max)
+    np.minimum.at(start, request, times)
+    return np.where(request >= 0, start[request], times)
+
+
+def _codes(ids: pd.Series) -> Ints:
+    return pd.factorize(ids)[0].astype(np.int64)
+
+
+def _microseconds(moments: pd.Series) -> Ints:
+    return np.asarray(moments.dt.as_unit("us").astype(np.int64).to_numpy())
+
+
+def _running_sum(amounts: Ints | Bools) -> Ints:
+    total = np.zeros(len(amounts) + 1, dtype=np.int64)
+    np.cumsum(amounts, out=total[1:])
+    return total
+
+
+def _put_back(values: _Numbers, order: Ints) -> _Numbers:
+    """Undo a sort: ``values[i]`` belongs to row ``order[i]``."""
+    result = np.empty_like(values)
+    result[order] = values
+    return result

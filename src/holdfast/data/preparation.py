@@ -1,0 +1,257 @@
+"""From a log to encoded windows, each from nothing but what was known at its moment.
+
+N rows of a window, T objectives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from holdfast.core.arrays import Floats, Ints
+from holdfast.core.errors import UserError
+from holdfast.core.features import Feature
+from holdfast.data.canonical import OUTCOME_COLUMNS
+from holdfast.data.card import Objective
+from holdfast.data.encoded import Array, EncodedWindow
+from holdfast.data.encoder import Encoder, EncoderSettings, fit_encoder
+from holdfast.data.history import FREQUENCY, RECENCY, TrailingHistory
+from holdfast.data.log import Log
+from holdfast.data.outcomes import OutcomeColumns, follow_up_days, outcome_columns, user_day_codes
+from holdfast.data.splits import TemporalSplit, Window
+
+
+@dataclass(frozen=True)
+class PreparedWindow:
+    """One window, raw and encoded.
+
+    Attributes:
+        encoded: what batches are gathered from.
+        rows: the raw rows as the encoder reads them, history included, with outcomes as of the window's
+            moment; row ``i`` is row ``i`` of ``encoded``.
+        matured_share: share of the rows of which it is known whether the user came back within the horizon,
+            in [0, 1].
+    """
+
+    encoded: EncodedWindow
+    rows: pd.DataFrame
+    matured_share: float
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The windows of one split, by name, in order of time.
+
+    Attributes:
+        windows: encoded.
+        bounds: where they lie in time, and as of when their labels are.
+        encoder: fitted on the rows of the train window.
+        rows: raw rows; see ``PreparedWindow``.
+        maturity: share of rows with a matured retention horizon; see ``PreparedWindow``.
+    """
+
+    windows: dict[str, EncodedWindow]
+    bounds: dict[str, Window]
+    encoder: Encoder
+    rows: dict[str, pd.DataFrame]
+    maturity: dict[str, float]
+
+
+def prepare_windows(
+    log: Log,
+    *,
+    split: TemporalSplit,
+    history: TrailingHistory,
+    encoder: EncoderSettings,
+    objectives: Sequence[Objective],
+    horizon_days: int,
+) -> Prepared:
+    """Cut a log into windows and encode them.
+
+    Args:
+        log: the whole log.
+        split: where to cut.
+        history: trailing counts and rates, added to the features of the card.
+        encoder: how features are encoded; fitted on the train window only.
+        objectives: whose outcomes the windows carry, in this order.
+        horizon_days: how many days of absence are told apart, at least 1.
+
+    Raises:
+        UserError: the log is too short or lacks what is asked of it.
+    """
+    bounds = split.windows(log)
+    fitted, train = prepare_train(
+        log,
+        bounds["train"],
+        history=history,
+        encoder=encoder,
+        objectives=objectives,
+        horizon_days=horizon_days,
+    )
+    prepared = {"train": train}
+    for name in bounds:
+        if name != "train":
+            prepared[name] = prepare_window(
+                log,
+                bounds[name],
+                history=history,
+                encoder=fitted,
+                objectives=objectives,
+                horizon_days=horizon_days,
+            )
+    return Prepared(
+        windows={name: each.encoded for name, each in prepared.items()},
+        bounds=bounds,
+        encoder=fitted,
+        rows={name: each.rows for name, each in prepared.items()},
+        maturity={name: each.matured_share for name, each in prepared.items()},
+    )
+
+
+def prepare_train(
+    log: Log,
+    window: Window,
+    *,
+    history: TrailingHistory,
+    encoder: EncoderSettings,
+    objectives: Sequence[Objective],
+    horizon_days: int,
+) -> tuple[Encoder, PreparedWindow]:
+    """Fit the encoder on the train window and encode it; sees ``log.as_of(window.as_of)`` and nothing else.
+
+    Raises:
+        UserError: an objective has no outcome in the window, or a feature would tell the outcome.
+    """
+    view = log.as_of(window.as_of)
+    _check_objectives(view, objectives)
+    inside, rows, features = _rows_with_history(view, window, history)
+    outcomes = _outcomes(inside, objectives, horizon_days=horizon_days)
+    for objective, outcome in outcomes.items():
+        if not outcome.known.any():
+            raise UserError(
+                f"no outcome of {objective} is known in the {window.name} window, {window.start} to "
+                f"{window.end}, as of {window.as_of}; lengthen split.gap_days or the window, or leave "
+                f"{objective} out"
+            )
+    fitted = fit_encoder(rows, features, encoder)
+    return fitted, _prepared(inside, rows, window, fitted, outcomes, horizon_days=horizon_days)
+
+
+def prepare_window(
+    log: Log,
+    window: Window,
+    *,
+    history: TrailingHistory,
+    encoder: Encoder,
+    objectives: Sequence[Objective],
+    horizon_days: int,
+) -> PreparedWindow:
+    """Encode a window with an encoder fitted before it; sees ``log.as_of(window.as_of)`` and nothing else."""
+    view = log.as_of(window.as_of)
+    _check_objectives(view, objectives)
+    inside, rows, _ = _rows_with_history(view, window, history)
+    outcomes = _outcomes(inside, objectives, horizon_days=horizon_days)
+    return _prepared(inside, rows, window, encoder, outcomes, horizon_days=horizon_days)
+
+
+def _check_objectives(view: Log, objectives: Sequence[Objective]) -> None:
+    if not objectives:
+        raise UserError("there are no objectives; ask for at least one of click, dwell and retention")
+    absent = [objective for objective in objectives if objective not in view.card.outcomes]
+    if absent:
+        raise UserError(
+            f"the log {view.card.name!r} does not know {absent}; its card names {list(view.card.outcomes)}: "
+            "leave those objectives out, or add their columns and outcomes to the log"
+        )
+
+
+def _rows_with_history(
+    view: Log, window: Window, history: TrailingHistory
+) -> tuple[Log, pd.DataFrame, tuple[Feature, ...]]:
+    """The rows of a window, the same with their history, and the features among the columns.
+
+    The history looks at the whole view: what was seen before the window started counts.
+    """
+    telling = sorted({feature.name for feature in view.card.features} & set(OUTCOME_COLUMNS))
+    if telling:
+        raise UserError(
+            f"the features {telling} would tell the outcome or how it was logged, and are not known when a "
+            "request is ranked; take them off the dataset card"
+        )
+    computed = history.compute(view)
+    taken = [name for name in computed.columns if name in view.frame]
+    if taken:
+        raise UserError(f"the log already has columns {taken}, which the history makes; rename them")
+    shown_at = view.frame["shown_at"]
+    mask = ((shown_at >= window.start) & (shown_at < window.end)).to_numpy()
+    inside = view.between(window.start, window.end)
+    # Two frames side by side share their columns with the result instead of copying them.
+    rows = pd.concat([inside.frame, computed[mask].reset_index(drop=True)], axis=1)
+    made = tuple(feature for feature in history.features() if feature.name in computed)
+    return inside, rows, (*view.card.features, *made)
+
+
+def _outcomes(
+    inside: Log, objectives: Sequence[Objective], *, horizon_days: int
+) -> dict[Objective, OutcomeColumns]:
+    return {each: outcome_columns(inside, each, horizon_days=horizon_days) for each in objectives}
+
+
+def _prepared(
+    inside: Log,
+    rows: pd.DataFrame,
+    window: Window,
+    encoder: Encoder,
+    outcomes: dict[Objective, OutcomeColumns],
+    *,
+    horizon_days: int,
+) -> PreparedWindow:
+    inputs = encoder.transform(rows)
+    frame, day = inside.frame, inside.local_days()
+    follow_up = follow_up_days(inside, horizon_days=horizon_days)
+    user = frame["user_id"] if "user_id" in frame else pd.Series(np.arange(len(frame)))
+    encoded = EncodedWindow(
+        name=window.name,
+        objectives=tuple(outcomes),
+        categorical=inputs.categorical,
+        numeric=inputs.numeric,
+        lists=inputs.lists,
+        content_seconds=inputs.content_seconds,
+        value=_stack([outcome.value for outcome in outcomes.values()]),
+        event=_stack([outcome.event for outcome in outcomes.values()]),
+        known=_stack([outcome.known for outcome in outcomes.values()]),
+        spread=_stack([outcome.spread for outcome in outcomes.values()]),
+        propensity=_numbers(rows, "propensity", default=np.nan),
+        request=_codes(frame, "request_id"),
+        user=_codes(frame, "user_id"),
+        user_day=user_day_codes(user, day),
+        day=day,
+        slot=_numbers(rows, "slot", default=-1).astype(np.int64),
+        follow_up_days=follow_up,
+        recency_days=_numbers(rows, RECENCY, default=np.nan).astype(np.float32),
+        active_days_7=_numbers(rows, FREQUENCY, default=0).astype(np.float32),
+    )
+    matured = float((follow_up >= horizon_days).mean()) if len(frame) else 0.0
+    return PreparedWindow(encoded, rows, matured)
+
+
+def _stack(columns: Sequence[Array]) -> Array:
+    """Objectives side by side, ``[N, T]``, row by row in memory as batches are gathered."""
+    return np.stack(columns, axis=1)
+
+
+def _codes(frame: pd.DataFrame, name: str) -> Ints:
+    """An integer from 0 for each distinct value, int64 ``[N]``; every row its own if there is no column."""
+    if name not in frame:
+        return np.arange(len(frame), dtype=np.int64)
+    return pd.factorize(frame[name], use_na_sentinel=False)[0].astype(np.int64)
+
+
+def _numbers(frame: pd.DataFrame, name: str, *, default: float) -> Floats:
+    """A column as float64 ``[N]``, ``default`` where it is null or absent."""
+    if name not in frame:
+        return np.full(len(frame), default)
+    return np.asarray(frame[name].to_numpy(dtype=np.float64, na_value=default))

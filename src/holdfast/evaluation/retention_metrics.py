@@ -1,0 +1,220 @@
+"""What is reported of return probabilities, always beside a recency and frequency baseline.
+
+N rows of a window, D user-days, H days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from holdfast.core.arrays import Bools, Floats, Ints
+from holdfast.evaluation import checks
+from holdfast.evaluation.bootstrap import ClusterBootstrap
+from holdfast.evaluation.calibration import prepare_calibration_ratio
+from holdfast.evaluation.discrimination import prepare_roc_auc
+from holdfast.evaluation.measure import Measure, measure, poisson_fallback
+from holdfast.evaluation.metric_value import WEIGHTED_SUFFIX, MetricValue, WeightedMetric
+from holdfast.evaluation.proper_scores import prepare_brier_score
+from holdfast.evaluation.user_days import UserDays, per_user_day
+
+ONE_CLASS = "all user-days have the same label"
+
+
+@dataclass(frozen=True)
+class MaturedUserDays:
+    """The user-days for which 'back within d days?' can no longer change.
+
+    Attributes:
+        rows: summed up; columns are the predicted probability, the label and, if any, the baseline's.
+        user: code of each one's user, ``[D]``.
+        day: local day of each one, ``[D]``.
+    """
+
+    rows: UserDays
+    user: Ints
+    day: Ints
+
+
+def matured_user_days(
+    return_probability_by_day: Floats,
+    value: ArrayLike,
+    event: ArrayLike,
+    follow_up_days: ArrayLike,
+    *,
+    user_days: ArrayLike,
+    users: ArrayLike,
+    days: ArrayLike,
+    horizon: int,
+    baseline_by_day: Floats | None = None,
+    weight: Floats | None = None,
+) -> MaturedUserDays:
+    """Answers and predictions of 'back within ``horizon`` days?', one row per user-day.
+
+    A row counts once its whole horizon is observed, positive or not: a recent return counted before a recent
+    absence can be would make everybody look loyal. Arguments as in ``retention_metrics``.
+
+    Raises:
+        ValueError: the rows of a user-day disagree about the return.
+    """
+    matured = np.asarray(follow_up_days) >= horizon
+    num_rows = matured.size
+    label = np.asarray(event, dtype=bool)[matured] & (np.asarray(value)[matured] <= horizon)
+    columns = [return_probability_by_day[matured, horizon - 1], label.astype(np.float64)]
+    if baseline_by_day is not None:
+        columns.append(baseline_by_day[matured, horizon - 1])
+    codes = checks.codes(user_days, name="user_days", num_rows=num_rows)[matured]
+    rows = per_user_day(codes, None if weight is None else weight[matured], *columns)
+    mixed = (rows.columns[1] > 0.0) & (rows.columns[1] < 1.0)
+    if mixed.any():
+        raise ValueError(
+            f"{int(mixed.sum())} user-days have rows that disagree about the return within {horizon} days; "
+            "a return is one fact of a user's day"
+        )
+    user = checks.codes(users, name="users", num_rows=num_rows)[matured]
+    day = checks.codes(days, name="days", num_rows=num_rows)[matured]
+    return MaturedUserDays(rows, user[rows.first_row], day[rows.first_row])
+
+
+def retention_metrics(
+    return_probability_by_day: ArrayLike,
+    value: ArrayLike,
+    event: ArrayLike,
+    follow_up_days: ArrayLike,
+    *,
+    user_days: ArrayLike,
+    users: ArrayLike,
+    days: ArrayLike,
+    horizons: Sequence[int],
+    baseline_by_day: ArrayLike | None = None,
+    bootstrap: ClusterBootstrap,
+    weight: ArrayLike | None = None,
+) -> list[MetricValue]:
+    """Retention metrics of a window, unweighted and, with ``weight``, propensity-weighted.
+
+    Args:
+        return_probability_by_day: chance to be back within d = 1 to H days, ``[N, H]``.
+        value: days until the user was back, or for which it is known that they were not, ``[N]``.
+        event: False where ``value`` is only a lower bound, ``[N]``.
+        follow_up_days: whole days after the row's own whose visits are known, ``[N]``.
+        user_days: integer code of each row's user-day, ``[N]``.
+        users: integer code of each row's user, ``[N]``.
+        days: local day of each row, integers, ``[N]``.
+        horizons: days d to report, 1 to H.
+        baseline_by_day: the same of the recency and frequency baseline, at least as many days, ``[N, H]``.
+        bootstrap: how users are resampled.
+        weight: propensity weights, >= 0, ``[N]``; None for the unweighted version alone.
+
+    Returns:
+        For each horizon ``retention/d<d>/auc``, ``brier`` and ``calibration``, and with a baseline also
+        ``baseline_auc``, ``baseline_brier`` and ``auc_minus_baseline``; docs/metrics.md defines them.
+    """
+    predicted = _by_day(return_probability_by_day, "return_probability_by_day")
+    baseline = None if baseline_by_day is None else _by_day(baseline_by_day, "baseline_by_day")
+    longest = min(each.shape[1] for each in (predicted, baseline) if each is not None)
+    versions: list[Floats | None] = [None]
+    if weight is not None:
+        versions.append(checks.row_weights(weight, num_rows=predicted.shape[0]))
+    results = []
+    for weights in versions:
+        for horizon in horizons:
+            if horizon > longest:
+                results += _beyond(horizon, longest, baseline is not None, weights is not None)
+                continue
+            matured = matured_user_days(
+                predicted,
+                value,
+                event,
+                follow_up_days,
+                user_days=user_days,
+                users=users,
+                days=days,
+                horizon=horizon,
+                baseline_by_day=baseline,
+                weight=weights,
+            )
+            note = _maturity_note(matured, np.asarray(user_days), np.asarray(days))
+            results += measure(
+                _measures(matured.rows, horizon, note),
+                clusters=matured.user,
+                bootstrap=bootstrap,
+                weight=None if weights is None else matured.rows.weight,
+                unit="matured user-days",
+            )
+    return results
+
+
+def _measures(rows: UserDays, horizon: int, note: str) -> list[Measure]:
+    name, predicted, label = f"retention/d{horizon}", rows.columns[0], rows.columns[1]
+    own = prepare_roc_auc(predicted, label)
+    no_weight = "the weights sum to 0"
+    measures = [
+        Measure(f"{name}/auc", own, ONE_CLASS, note),
+        Measure(f"{name}/brier", prepare_brier_score(predicted, label), no_weight, note),
+        Measure(
+            f"{name}/calibration",
+            prepare_calibration_ratio(predicted, label),
+            "no return was observed",
+            note,
+            fallback=poisson_fallback(predicted, label),
+        ),
+    ]
+    if len(rows.columns) < 3:
+        return measures
+    theirs = prepare_roc_auc(rows.columns[2], label)
+    baseline_brier = prepare_brier_score(rows.columns[2], label)
+    return [
+        *measures,
+        Measure(f"{name}/baseline_auc", theirs, ONE_CLASS, note),
+        Measure(f"{name}/baseline_brier", baseline_brier, no_weight, note),
+        Measure(f"{name}/auc_minus_baseline", _difference(own, theirs), ONE_CLASS, note),
+    ]
+
+
+def _difference(first: WeightedMetric, second: WeightedMetric) -> WeightedMetric:
+    """The difference on the same weights, so that what both share cancels in its interval."""
+
+    def difference(weight: Floats) -> float | None:
+        one, other = first(weight), second(weight)
+        return None if one is None or other is None else one - other
+
+    return difference
+
+
+def _beyond(horizon: int, longest: int, with_baseline: bool, weighted: bool) -> list[MetricValue]:
+    names = ["auc", "brier", "calibration"]
+    if with_baseline:
+        names += ["baseline_auc", "baseline_brier", "auc_minus_baseline"]
+    suffix = WEIGHTED_SUFFIX if weighted else ""
+    why = f"undefined: predictions reach {longest} days ahead, the horizon is {horizon}"
+    return [
+        MetricValue(f"retention/d{horizon}/{name}{suffix}", None, None, None, 0, weighted, why)
+        for name in names
+    ]
+
+
+def _maturity_note(matured: MaturedUserDays, user_days: Ints, days: Ints) -> str:
+    rows, all_rows = matured.user.size, np.unique(user_days).size
+    counted, all_days = np.unique(matured.day).size, np.unique(days).size
+    return f"{rows} of {all_rows} user-days matured, on {counted} of {all_days} days"
+
+
+def _by_day(values: ArrayLike, name: str) -> Floats:
+    """The matrix as float64 ``[N, H]``.
+
+    Raises:
+        ValueError: it is no matrix, holds a value outside [0, 1], or falls with the days.
+    """
+    matrix = np.asarray(values, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[1] == 0:
+        raise ValueError(f"{name} has shape {matrix.shape}; expected [rows, days], at least one day")
+    checks.probabilities(matrix.ravel(), name=name)
+    falls: Bools = np.diff(matrix, axis=1) < -1e-6
+    if falls.any():
+        raise ValueError(
+            f"{name} falls with the days; pass the chance to be back within d days, not on day d"
+        )
+    return matrix

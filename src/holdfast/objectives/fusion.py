@@ -1,0 +1,86 @@
+"""One ranking score out of the heads' scores.
+
+B rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightedProduct:
+    r"""A product of powers: :math:`\prod_k \max(s_k, \epsilon)^{w_k}`.
+
+    Units do not matter: seconds or minutes of dwell give the same order. An exponent of 0 leaves an objective
+    out; a negative one makes its score count against a row.
+
+    Attributes:
+        weights: exponent of each objective; those that a model does not predict are passed over.
+        floor: smallest score that counts, > 0, so that one zero does not silence the others.
+    """
+
+    weights: dict[str, float] = field(default_factory=lambda: {"click": 1.0, "dwell": 0.5, "retention": 1.0})
+    floor: float = 1e-6
+
+    def __post_init__(self) -> None:
+        _check_weights(self.weights)
+        if not 0.0 < self.floor < math.inf:
+            raise ValueError(f"floor is {self.floor}; it must be above 0 and finite")
+
+    def fuse(self, scores: Mapping[str, Tensor]) -> Tensor:
+        """The product for each row, ``[B]``.
+
+        Raises:
+            ValueError: a score has no weight, or no score has one other than 0.
+        """
+        terms = [
+            weight * score.clamp(min=self.floor).log() for weight, score in _weighted(self.weights, scores)
+        ]
+        return torch.stack(terms).sum(0).exp()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightedSum:
+    r"""A sum: :math:`\sum_k w_k s_k`. Weights carry units: what a second of dwell is worth in clicks.
+
+    Attributes:
+        weights: weight of each objective; those that a model does not predict are passed over.
+    """
+
+    weights: dict[str, float] = field(
+        default_factory=lambda: {"click": 1.0, "dwell": 0.002, "retention": 1.0}
+    )
+
+    def __post_init__(self) -> None:
+        _check_weights(self.weights)
+
+    def fuse(self, scores: Mapping[str, Tensor]) -> Tensor:
+        """The sum for each row, ``[B]``.
+
+        Raises:
+            ValueError: a score has no weight, or no score has one other than 0.
+        """
+        terms = [weight * score for weight, score in _weighted(self.weights, scores)]
+        return torch.stack(terms).sum(0)
+
+
+def _check_weights(weights: Mapping[str, float]) -> None:
+    for objective, weight in weights.items():
+        if not math.isfinite(weight):
+            raise ValueError(f"weights.{objective} is {weight}; it must be finite")
+
+
+def _weighted(weights: Mapping[str, float], scores: Mapping[str, Tensor]) -> list[tuple[float, Tensor]]:
+    missing = [objective for objective in scores if objective not in weights]
+    if missing:
+        raise ValueError(f"fusion.weights has no entry for {missing}; give each a weight, 0 to leave it out")
+    used = [(weights[objective], score) for objective, score in scores.items() if weights[objective] != 0.0]
+    if not used:
+        raise ValueError(f"fusion.weights are 0 for all of {list(scores)}; nothing would rank")
+    return used

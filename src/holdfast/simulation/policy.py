@@ -1,0 +1,237 @@
+"""Policies: what chooses a slate, and says with which probability.
+
+Q requests, C candidates, K slots, I items.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from holdfast.core.arrays import Floats, Ints
+from holdfast.simulation.draws import Draws
+from holdfast.simulation.items import ObservedItems
+from holdfast.simulation.users import ObservedUsers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requests:
+    """Q requests of one day as a policy sees them: nothing here that the log does not know.
+
+    Attributes:
+        day: day 0 is the first of the log.
+        num_slots: K.
+        user: row of the user, ``[Q]``.
+        candidates: rows of the items to choose from, all different, ``[Q, C]``.
+        recent_topics: topics of the last clicked items, the latest last, -1 for none, ``[Q, H]``.
+        users: what is known of all users.
+        items: what is known of all items.
+        shows: recent impressions of each item until last night, ``[I]``.
+        clicks: recent clicks on each item until last night, ``[I]``.
+        draws: the chance that belongs to these requests; its units are the rows of users.
+    """
+
+    day: int
+    num_slots: int
+    user: Ints
+    candidates: Ints
+    recent_topics: Ints
+    users: ObservedUsers
+    items: ObservedItems
+    shows: Floats
+    clicks: Floats
+    draws: Draws
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slates:
+    """What a policy chose for Q requests.
+
+    Attributes:
+        position: which candidate is in which slot, 0 to C - 1, all different, ``[Q, K]``.
+        propensity: probability of this item in this slot, given the request, in (0, 1], ``[Q, K]``.
+        slate_propensity: probability of the whole ordered slate, given the request, in (0, 1], ``[Q]``.
+    """
+
+    position: Ints
+    propensity: Floats
+    slate_propensity: Floats
+
+
+class Policy(Protocol):
+    """Chooses slates and logs the exact probability of what it did."""
+
+    @property
+    def name(self) -> str:
+        """Name and version, as logged."""
+        ...
+
+    def choose(self, requests: Requests) -> Slates:
+        """Slates for the requests; all randomness comes from ``requests.draws``."""
+        ...
+
+
+class Scorer(Protocol):
+    """Gives every candidate of a request a number; higher is better."""
+
+    def score(self, requests: Requests) -> Floats:
+        """Scores ``[Q, C]``, finite."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class PopularityAndTopics:
+    r"""A simple ranker: what is clicked a lot, and a bonus for topics that the user declared.
+
+    .. math:: s_{ui} = \log \frac{clicks_i + n_0 r_0}{shows_i + n_0} + b \, \mathbb{1}[g(i) \in declared(u)]
+
+    with the main topic g of an item.
+
+    Attributes:
+        topic_bonus: b.
+        prior_rate: r_0, the click rate that an item without a history is given.
+        prior_shows: n_0 > 0, how many impressions that guess is worth.
+    """
+
+    topic_bonus: float = 0.5
+    prior_rate: float = 0.1
+    prior_shows: float = 20.0
+
+    def score(self, requests: Requests) -> Floats:
+        """Scores ``[Q, C]``."""
+        prior = self.prior_rate * self.prior_shows
+        popularity = np.log((requests.clicks + prior) / (requests.shows + self.prior_shows))
+        topic = requests.items.topic[requests.candidates]
+        declared = requests.users.declared[requests.user[:, None], topic]
+        return np.asarray(popularity[requests.candidates] + self.topic_bonus * declared)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemScores:
+    """Ranks by one fixed number an item: a bestseller list, or a probe such as 'the most clickbait first'.
+
+    Attributes:
+        scores: ``[I]``.
+    """
+
+    scores: Floats
+
+    def score(self, requests: Requests) -> Floats:
+        """Scores ``[Q, C]``."""
+        return self.scores[requests.candidates]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpsilonGreedy:
+    r"""Shows the K best candidates in order, or, with probability epsilon, K random ones in random order.
+
+    With scores given, the greedy slate is one slate (among equal scores the earlier candidate is better), and
+
+    .. math::
+        P(\text{item } i \text{ in slot } k) &= (1 - \epsilon) \, \mathbb{1}[i = greedy_k] + \epsilon / C \\
+        P(\text{slate}) &= (1 - \epsilon) \, \mathbb{1}[slate = greedy] + \epsilon \, (C - K)! / C!
+
+    Attributes:
+        epsilon: chance of a random slate, in [0, 1]. At 0 a logged propensity is 1 and nothing is explored.
+        scorer: what 'best' means.
+        version: of the policy, for the log.
+    """
+
+    epsilon: float
+    scorer: Scorer = field(default_factory=PopularityAndTopics)
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.epsilon <= 1.0:
+            raise ValueError(f"epsilon is {self.epsilon}; it is a probability, from 0 to 1")
+
+    @property
+    def name(self) -> str:
+        """For example ``epsilon_greedy(0.2)@1``."""
+        return f"epsilon_greedy({self.epsilon:g})@{self.version}"
+
+    def choose(self, requests: Requests) -> Slates:
+        """One slate a request, with both propensities."""
+        scores = self.scorer.score(requests)
+        self._check(scores, requests)
+        greedy = greedy_slates(scores, num_slots=requests.num_slots)
+        chance = requests.draws.uniform(requests.user, 1 + scores.shape[1])
+        explore = chance[:, 0] < self.epsilon
+        shuffled = np.argsort(chance[:, 1:], axis=1)[:, : requests.num_slots]
+        position = np.where(explore[:, None], shuffled, greedy)
+        num_candidates = scores.shape[1]
+        return Slates(
+            position=position,
+            propensity=item_propensity(position, greedy, epsilon=self.epsilon, num_candidates=num_candidates),
+            slate_propensity=slate_propensity(
+                position, greedy, epsilon=self.epsilon, num_candidates=num_candidates
+            ),
+        )
+
+    def _check(self, scores: Floats, requests: Requests) -> None:
+        where = f"policy {self.name!r} ({type(self.scorer).__name__}) on day {requests.day}"
+        if scores.shape != requests.candidates.shape:
+            raise ValueError(
+                f"{where}: scores have shape {scores.shape}, and the candidates {requests.candidates.shape}"
+            )
+        bad = ~np.isfinite(scores)
+        if bad.any():
+            raise ValueError(f"{where}: {int(bad.sum())} of {scores.size} scores are NaN or infinite")
+
+
+def greedy_slates(scores: Floats, *, num_slots: int) -> Ints:
+    """Positions of the K highest scores ``[Q, C]`` in falling order, ``[Q, K]``; the earlier wins a tie."""
+    return np.argsort(-scores, axis=1, kind="stable")[:, :num_slots]
+
+
+def item_propensity(position: Ints, greedy: Ints, *, epsilon: float, num_candidates: int) -> Floats:
+    """Chance of each slot's item under ``EpsilonGreedy``, ``[Q, K]``; see there.
+
+    Args:
+        position: the candidates shown, ``[Q, K]``.
+        greedy: the greedy slate, ``[Q, K]``.
+        epsilon: chance of a random slate.
+        num_candidates: C.
+    """
+    return np.asarray((1.0 - epsilon) * (position == greedy) + epsilon / num_candidates)
+
+
+def slate_propensity(position: Ints, greedy: Ints, *, epsilon: float, num_candidates: int) -> Floats:
+    """Chance of each whole ordered slate under ``EpsilonGreedy``, ``[Q]``; see ``item_propensity``."""
+    same = (position == greedy).all(axis=1)
+    return np.asarray((1.0 - epsilon) * same + epsilon / math.perm(num_candidates, position.shape[1]))
+
+
+def check_slates(slates: Slates, requests: Requests, *, policy: str) -> None:
+    """Refuse what no log should hold.
+
+    Raises:
+        ValueError: a wrong shape, a candidate that does not exist or is shown twice, or a propensity that is
+            NaN or outside (0, 1]; the message names the policy and the day.
+    """
+    where = f"policy {policy!r} on day {requests.day}"
+    num_requests, num_candidates = requests.candidates.shape
+    slate_shape = (num_requests, requests.num_slots)
+    shapes = {"position": slate_shape, "propensity": slate_shape, "slate_propensity": (num_requests,)}
+    for name, shape in shapes.items():
+        got = np.shape(getattr(slates, name))
+        if got != shape:
+            raise ValueError(f"{where}: {name} has shape {got}; {shape} is needed")
+    if not np.issubdtype(slates.position.dtype, np.integer):
+        raise ValueError(f"{where}: position holds {slates.position.dtype}; it must hold integers")
+    if ((slates.position < 0) | (slates.position >= num_candidates)).any():
+        raise ValueError(f"{where}: a position is outside 0 to {num_candidates - 1}")
+    ordered = np.sort(slates.position, axis=1)
+    if (ordered[:, 1:] == ordered[:, :-1]).any():
+        raise ValueError(f"{where}: a slate shows one candidate twice")
+    for name in ("propensity", "slate_propensity"):
+        value = getattr(slates, name)
+        bad = ~((value > 0.0) & (value <= 1.0))
+        if bad.any():
+            raise ValueError(
+                f"{where}: {int(bad.sum())} values of {name} are NaN or outside (0, 1], "
+                f"the first is {value[bad][0]!r}"
+            )

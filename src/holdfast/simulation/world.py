@@ -1,0 +1,234 @@
+"""The default world: a log of users who click, stay, tire and come back, made up with a known truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from holdfast.data.log import Log
+from holdfast.simulation.items import LONGEST_SECONDS, draw_items
+from holdfast.simulation.loop import Mechanisms, run_days
+from holdfast.simulation.policy import EpsilonGreedy, Policy
+from holdfast.simulation.publishing import Publication
+from holdfast.simulation.reactions import Reactions
+from holdfast.simulation.returning import Returning
+from holdfast.simulation.truth import Truth, truth_of
+from holdfast.simulation.users import draw_users
+from holdfast.simulation.visiting import latest_start
+from holdfast.simulation.wellbeing import Wellbeing
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What a world gave: the log that anybody may use, and the truth that only judges may see."""
+
+    log: Log
+    truth: Truth
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefaultWorld:
+    """A world with the parameters that its researchers turn; equations in ``docs/world.md``.
+
+    The same fields give the same log, bit for bit. Days below 0 run the same way before the log begins, so
+    that its first day is a day like any other.
+
+    Attributes:
+        num_users: users who ever come, at least 1.
+        num_items: items that are ever born.
+        num_days: days of the log, at least 2.
+        num_topics: at least 2.
+        slots: items shown in a request.
+        candidates: items that a request chooses from, at least ``slots``.
+        exploration: epsilon of the behavior policy, in [0, 1].
+        seed: of every random number, at least 0.
+        start: date of the first day, YYYY-MM-DD.
+        time_zone: IANA name; days are days in it.
+        burn_in_days: days that run before the log, at least 0.
+        established_share: share of users who are there from the first of those days, in [0, 1]; the others
+            arrive evenly after it.
+        half_life_days: age at which an item is half as likely to be a candidate, above 0.
+        missing_share: share of items without an editor's score and of requests without a device, in [0, 1).
+        click_level: log odds of a click on an average item that is looked at.
+        examination_decay: how fast users stop looking down the slate, at least 0.
+        clickbait_appeal: log odds of a click that a unit of clickbait adds; 0 takes the conflict away.
+        clickbait_cost: log seconds of dwell that a unit of clickbait costs.
+        return_level: log odds of return a day after a visit.
+        frailty_sd: how unlike users are in coming back, log odds, at least 0.
+        gap_effect: log odds of return lost with a growing gap, at least 0.
+        satisfaction_effect: log odds of return per unit of satisfaction; at 0 what is shown does not matter.
+        season_effect: log odds of return on a Saturday.
+        satisfaction_memory: how fast satisfaction forgets, in (0, 1].
+        fatigue_kept: share of the fatigue with a topic that is left a day later, in [0, 1).
+        interest_drift: how far a day of clicks moves the interests, at least 0.
+    """
+
+    num_users: int = 2800
+    num_items: int = 1500
+    num_days: int = 37
+    num_topics: int = 12
+    slots: int = 6
+    candidates: int = 20
+    exploration: float = 0.2
+    seed: int = 0
+    start: str = "2025-01-06"
+    time_zone: str = "UTC"
+    burn_in_days: int = 28
+    established_share: float = 0.8
+    half_life_days: float = 21.0
+    missing_share: float = 0.1
+    click_level: float = -2.3
+    examination_decay: float = 0.35
+    clickbait_appeal: float = 0.6
+    clickbait_cost: float = 0.5
+    return_level: float = -1.1
+    frailty_sd: float = 2.1
+    gap_effect: float = 1.8
+    satisfaction_effect: float = 2.0
+    season_effect: float = 0.15
+    satisfaction_memory: float = 0.2
+    fatigue_kept: float = 0.6
+    interest_drift: float = 0.05
+
+    def __post_init__(self) -> None:
+        self._check_sizes()
+        self._check_numbers()
+        try:
+            date.fromisoformat(self.start)
+        except ValueError as error:
+            raise ValueError(f"start is {self.start!r}; it must be a date, YYYY-MM-DD") from error
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(
+                f"time_zone is {self.time_zone!r}; it must be an IANA name, such as UTC"
+            ) from error
+
+    def read(self) -> Log:
+        """The log under the behavior policy, epsilon-greedy around popularity and declared topics."""
+        return self.simulate().log
+
+    def simulate(self, policy: Policy | None = None) -> Simulation:
+        """Run the world under a policy; under its behavior policy where None is given.
+
+        Two policies in the same world meet the same users, items and candidates, and the same luck.
+
+        Raises:
+            ValueError: the policy broke its contract; the message names it and the day.
+        """
+        chosen = EpsilonGreedy(epsilon=self.exploration) if policy is None else policy
+        parts = self.mechanisms()
+        record, visits, _ = run_days(parts, chosen)
+        publication = Publication(
+            start=self.start,
+            time_zone=self.time_zone,
+            num_days=self.num_days,
+            missing_share=self.missing_share,
+            seed=self.seed,
+        )
+        record, shown = publication.in_order(record)
+        log = publication.log(
+            record,
+            shown,
+            users=parts.observed_users,
+            items=parts.observed_items,
+            policy=chosen.name,
+            description=f"Embedded world, seed {self.seed}, under {chosen.name}.",
+        )
+        return Simulation(log, truth_of(record, visits, users=parts.users, items=parts.items))
+
+    def mechanisms(self) -> Mechanisms:
+        """The users, the items and the laws of this world, truth included."""
+        first_day = -self.burn_in_days
+        users, observed_users = draw_users(
+            num_users=self.num_users,
+            num_topics=self.num_topics,
+            first_day=first_day,
+            num_days=self.num_days,
+            established_share=self.established_share,
+            frailty_sd=self.frailty_sd,
+            seed=self.seed,
+        )
+        items, observed_items = draw_items(
+            num_items=self.num_items,
+            num_topics=self.num_topics,
+            first_day=first_day,
+            num_days=self.num_days,
+            missing_share=self.missing_share,
+            seed=self.seed,
+        )
+        return Mechanisms(
+            users=users,
+            observed_users=observed_users,
+            items=items,
+            observed_items=observed_items,
+            reactions=Reactions(
+                base=self.click_level,
+                clickbait_appeal=self.clickbait_appeal,
+                clickbait_cost=self.clickbait_cost,
+                examination_decay=self.examination_decay,
+            ),
+            wellbeing=Wellbeing(
+                memory=self.satisfaction_memory, fatigue_kept=self.fatigue_kept, drift=self.interest_drift
+            ),
+            returning=Returning(
+                level=self.return_level,
+                satisfaction_effect=self.satisfaction_effect,
+                gap_effect=self.gap_effect,
+                season_effect=self.season_effect,
+            ),
+            num_slots=self.slots,
+            num_candidates=self.candidates,
+            half_life_days=self.half_life_days,
+            first_day=first_day,
+            num_days=self.num_days,
+            first_weekday=date.fromisoformat(self.start).weekday(),
+            seed=self.seed,
+        )
+
+    def _check_sizes(self) -> None:
+        least = {"num_users": 1, "num_items": 1, "num_days": 2, "num_topics": 2, "slots": 1, "candidates": 1}
+        for name, bound in {**least, "seed": 0, "burn_in_days": 0}.items():
+            if getattr(self, name) < bound:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {bound}")
+        if self.slots > self.candidates:
+            raise ValueError(
+                f"slots is {self.slots} and candidates is {self.candidates}; a slate cannot be longer than "
+                "what it is chosen from: lower slots or raise candidates"
+            )
+        if self.candidates > self.num_items:
+            raise ValueError(
+                f"candidates is {self.candidates} and num_items is {self.num_items}; "
+                "lower candidates or raise num_items"
+            )
+        if latest_start(self.slots, longest_seconds=LONGEST_SECONDS) < 12 * 3600:
+            raise ValueError(
+                f"slots is {self.slots}; a slate of more than 72 items cannot be read within a day"
+            )
+
+    def _check_numbers(self) -> None:
+        ranges = {
+            "exploration": ("from 0 to 1", 0.0 <= self.exploration <= 1.0),
+            "established_share": ("from 0 to 1", 0.0 <= self.established_share <= 1.0),
+            "missing_share": ("at least 0 and below 1", 0.0 <= self.missing_share < 1.0),
+            "half_life_days": ("above 0", 0.0 < self.half_life_days < float("inf")),
+            "examination_decay": ("at least 0", 0.0 <= self.examination_decay < float("inf")),
+            "frailty_sd": ("at least 0", 0.0 <= self.frailty_sd < float("inf")),
+            "gap_effect": ("at least 0", 0.0 <= self.gap_effect < float("inf")),
+            "satisfaction_memory": ("above 0 and at most 1", 0.0 < self.satisfaction_memory <= 1.0),
+            "fatigue_kept": ("at least 0 and below 1", 0.0 <= self.fatigue_kept < 1.0),
+            "interest_drift": ("at least 0", 0.0 <= self.interest_drift < float("inf")),
+        }
+        for name in (
+            "click_level",
+            "clickbait_appeal",
+            "clickbait_cost",
+            "return_level",
+            "satisfaction_effect",
+            "season_effect",
+        ):
+            ranges[name] = ("a finite number", abs(getattr(self, name)) < float("inf"))
+        for name, (allowed, holds) in ranges.items():
+            if not holds:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be {allowed}")

@@ -1,0 +1,259 @@
+"""Training from windows to the weights of the best epoch, from the start or from where a run was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+
+from holdfast.core.arrays import Floats
+from holdfast.core.errors import UserError
+from holdfast.core.features import InputSchema
+from holdfast.core.importance import WeightDiagnostics
+from holdfast.data.encoded import EncodedWindow
+from holdfast.models.ranker import Ranker
+from holdfast.objectives.balancing import StaticBalance
+from holdfast.objectives.weighting import PropensityWeighting
+from holdfast.training.checkpoints import (
+    LAST,
+    Plan,
+    RunState,
+    WholeCheckpointIO,
+    clear_checkpoints,
+    load_best,
+    read_run_state,
+)
+from holdfast.training.data_module import WindowDataModule, known_rows
+from holdfast.training.epochs import EpochEnd
+from holdfast.training.module import RankingModule
+from holdfast.training.progress import Progress, RunLog, Watch
+from holdfast.training.quiet import quiet_lightning, torch_state_kept
+from holdfast.training.selection import Selection, check_criterion
+from holdfast.training.settings import OptimizerSettings, TrainerSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitResult:
+    """What training came to; the ranker that was given now has the weights of the best epoch.
+
+    Attributes:
+        criterion: name of the value that chose the epoch.
+        best_epoch: from 0.
+        best_value: of the criterion.
+        epochs: one row an epoch: ``epoch`` and every logged loss; NaN where nothing was known.
+        stopped_early: whether patience ran out before ``max_epochs``.
+        train_weights: how far each objective's training weights can be trusted.
+        validation_weights: the same for validation.
+        rows_per_second: rows that all processes trained on in a second, loading included, validation and
+            checkpoints not; 0 where a resumed run had nothing left to do.
+    """
+
+    criterion: str
+    best_epoch: int
+    best_value: float
+    epochs: pd.DataFrame
+    stopped_early: bool
+    train_weights: dict[str, WeightDiagnostics]
+    validation_weights: dict[str, WeightDiagnostics]
+    rows_per_second: float
+
+
+class NoLog:
+    """Takes numbers and forgets them."""
+
+    def log_metrics(self, metrics: dict[str, float], step: int) -> None:
+        """Do nothing."""
+
+
+def fit(
+    ranker: Ranker,
+    train: EncodedWindow,
+    validation: EncodedWindow,
+    *,
+    weighting: PropensityWeighting,
+    balance: StaticBalance,
+    optimizer: OptimizerSettings,
+    settings: TrainerSettings,
+    seed: int,
+    folder: Path,
+    resume: bool = False,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    run_log: RunLog | None = None,
+) -> FitResult:
+    """Train a ranker in place, and leave it with the weights of its best epoch.
+
+    The folder holds ``last.ckpt``, with which a stopped run goes on to the very bits that it would have
+    reached, and ``best.ckpt``, a plain state dict of the ranker. Each is whole or absent at any moment.
+    An epoch whose end was cut off by a kill is logged again, with the same values at the same step.
+
+    Args:
+        ranker: with fresh weights, also where a run is resumed.
+        train: rows to learn from.
+        validation: rows to choose the epoch by.
+        weighting: what a row counts; applied to both windows.
+        balance: how the objectives' losses become one.
+        optimizer: how weights move.
+        settings: how long, on what, how safely.
+        seed: of the order of the rows and of dropout.
+        folder: where checkpoints go; made if absent.
+        resume: go on from the folder's ``last.ckpt``, if there is one; else start anew and replace it.
+        on_progress: called a few times a second.
+        run_log: gets each epoch's losses, the epoch as the step.
+
+    Raises:
+        UserError: a window is empty, the criterion is unknown or cannot be judged, propensities are missing,
+            a checkpoint is damaged or of another run, or training diverged.
+        ValueError: the windows do not fit the ranker.
+    """
+    train, validation = (_prepare(window, ranker) for window in (train, validation))
+    check_criterion(settings.criterion, objectives=ranker.objectives, known=known_rows(validation))
+    train_weights, train_trust = _weights(train, weighting)
+    validation_weights, validation_trust = _weights(validation, weighting)
+    selection = Selection(settings.criterion, settings.patience)
+    plan = _plan(ranker, train, validation, settings=settings, seed=seed)
+    clear_checkpoints(folder, only_parts=resume)
+    ranker.train()
+    state = read_run_state(folder, plan) if resume else None
+    if state is not None:
+        selection.restore(state)
+    watch = Watch(selection, on_progress)
+    if not (selection.exhausted or len(selection.epochs) >= settings.max_epochs):
+        run_state = RunState(folder, plan=plan, selection=selection, settings=settings, watch=watch)
+        epoch_end = EpochEnd(
+            folder, selection=selection, run_state=run_state, run_log=run_log or NoLog(), watch=watch
+        )
+        data = WindowDataModule(
+            train,
+            validation,
+            train_weights=train_weights,
+            validation_weights=validation_weights,
+            batch_size=settings.batch_size,
+            seed=seed,
+        )
+        module = RankingModule(ranker, balance=balance, optimizer=optimizer, seed=seed)
+        checkpoint = None if state is None else str(folder / LAST)
+        with quiet_lightning(), torch_state_kept():
+            trainer = _trainer(settings, folder, callbacks=[watch, run_state, epoch_end])
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    ranker.load_state_dict(load_best(folder))
+    ranker.eval()
+    return FitResult(
+        criterion=settings.criterion,
+        best_epoch=selection.best_epoch,
+        best_value=selection.best_value,
+        epochs=_table(selection),
+        stopped_early=selection.exhausted and len(selection.epochs) < settings.max_epochs,
+        train_weights=train_trust,
+        validation_weights=validation_trust,
+        rows_per_second=watch.rows_per_second,
+    )
+
+
+def check_window(schema: InputSchema, window: EncodedWindow) -> None:
+    """Raise a ``ValueError`` where a window was not encoded for a schema.
+
+    All vocabularies share one table, so an id beyond its own would quietly read another's row.
+    """
+    asked = (len(schema.categorical), len(schema.numeric), tuple(each.max_length for each in schema.lists))
+    given = (
+        window.categorical.shape[1],
+        window.numeric.shape[1],
+        tuple(each.shape[1] for each in window.lists),
+    )
+    if asked != given:
+        raise ValueError(
+            f"window {window.name!r} has (categorical, numeric, list lengths) {given}, "
+            f"and the model wants {asked}"
+        )
+    columns = dict(zip(schema.categorical, window.categorical.T, strict=True))
+    columns.update({each.name: ids for each, ids in zip(schema.lists, window.lists, strict=True)})
+    for name, ids in columns.items():
+        rows = schema.num_rows[schema.vocabulary_of[name]]
+        if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < rows:
+            raise ValueError(
+                f"window {window.name!r}: ids of {name!r} run from {ids.min()} to {ids.max()}, but its "
+                f"vocabulary has rows 0 to {rows - 1}; encode the window with the model's own encoder"
+            )
+
+
+def _prepare(window: EncodedWindow, ranker: Ranker) -> EncodedWindow:
+    """The window with the ranker's objectives, in its order."""
+    if len(window) == 0:
+        raise UserError(f"the {window.name} window holds no row; change split.* or bring a longer log")
+    check_window(ranker.schema, window)
+    missing = [name for name in ranker.objectives if name not in window.objectives]
+    if missing:
+        raise UserError(
+            f"the model has heads for {missing}, but the log's outcomes are {list(window.objectives)}; "
+            "remove those heads, or name the outcomes on the dataset card"
+        )
+    if tuple(window.objectives) == ranker.objectives:
+        return window
+    columns = [window.index_of(name) for name in ranker.objectives]
+    narrowed: dict[str, Any] = {
+        name: np.ascontiguousarray(getattr(window, name)[:, columns])
+        for name in ("value", "event", "known", "spread")
+    }
+    return replace(window, objectives=tuple(window.objectives[index] for index in columns), **narrowed)
+
+
+def _weights(
+    window: EncodedWindow, weighting: PropensityWeighting
+) -> tuple[Floats, dict[str, WeightDiagnostics]]:
+    weights, diagnostics = weighting.weights(window.propensity, window.known, window.spread)
+    return weights, {name: diagnostics[index] for index, name in enumerate(window.objectives)}
+
+
+def _plan(
+    ranker: Ranker, train: EncodedWindow, validation: EncodedWindow, *, settings: TrainerSettings, seed: int
+) -> Plan:
+    return {
+        "seed": seed,
+        "criterion": settings.criterion,
+        "batch_size": settings.batch_size,
+        "precision": settings.precision,
+        "processes": settings.devices * settings.num_nodes,
+        "train rows": len(train),
+        "validation rows": len(validation),
+        "objectives": list(ranker.objectives),
+        "weights": sum(parameter.numel() for parameter in ranker.parameters()),
+    }
+
+
+def _trainer(settings: TrainerSettings, folder: Path, *, callbacks: list[pl.Callback]) -> pl.Trainer:
+    on_gpu = settings.accelerator != "cpu" and torch.cuda.is_available()
+    # On a GPU an operation without a deterministic form should be told, not end the run.
+    deterministic: bool | Literal["warn"] = (
+        "warn" if on_gpu and settings.deterministic else settings.deterministic
+    )
+    precision: Any = settings.precision
+    return pl.Trainer(
+        max_epochs=settings.max_epochs,
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        num_nodes=settings.num_nodes,
+        strategy=settings.strategy,
+        precision=precision,
+        deterministic=deterministic,
+        default_root_dir=folder,
+        callbacks=callbacks,
+        plugins=[WholeCheckpointIO()],
+        # Ours do these.
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+    )
+
+
+def _table(selection: Selection) -> pd.DataFrame:
+    table = pd.DataFrame(selection.epochs)
+    return table.astype({"epoch": np.int64})

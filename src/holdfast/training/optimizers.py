@@ -1,0 +1,42 @@
+"""The two optimisers: one for embedding tables, one for everything else."""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.optim import Adagrad, AdamW, Optimizer, SparseAdam
+
+from holdfast.models.ranker import Ranker
+from holdfast.training.settings import OptimizerSettings
+
+
+def build_optimizers(ranker: Ranker, settings: OptimizerSettings) -> list[Optimizer]:
+    """AdamW for the dense weights and, where there are sparse ones, an optimiser that follows seen rows.
+
+    Biases do not decay. An embedding table with dense gradients does not either: decay would move the rows
+    that a batch did not touch.
+    """
+    sparse = ranker.sparse_parameters()
+    table = ranker.embedding.table
+    decaying: list[nn.Parameter] = []
+    steady: list[nn.Parameter] = []
+    for name, parameter in ranker.named_parameters():
+        if table is not None and parameter is table.weight:
+            if not sparse:
+                steady.append(parameter)
+        else:
+            (steady if name.endswith("bias") else decaying).append(parameter)
+    optimizers: list[Optimizer] = [
+        AdamW(
+            [
+                {"params": decaying, "weight_decay": settings.weight_decay},
+                {"params": steady, "weight_decay": 0.0},
+            ],
+            lr=settings.learning_rate,
+            fused=True,
+        )
+    ]
+    if sparse and settings.embedding_optimizer == "adam":
+        optimizers.append(SparseAdam(sparse, lr=settings.embedding_learning_rate))
+    elif sparse:
+        optimizers.append(Adagrad(sparse, lr=settings.embedding_learning_rate))
+    return optimizers

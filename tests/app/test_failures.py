@@ -1,0 +1,63 @@
+"""Whose mistake it was, and what is said about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from holdfast.app import failures
+from holdfast.core.errors import UserError
+from holdfast.core.features import Feature
+
+
+def caught(function):
+    try:
+        function()
+    except BaseException as error:  # noqa: BLE001 - handed back to the test
+        return error
+    raise AssertionError("nothing was raised")
+
+
+def raise_(error):
+    raise error
+
+
+def test_a_users_mistake_exits_with_2_and_says_only_its_message(capsys):
+    assert failures.report(caught(lambda: raise_(UserError("slot is missing; add it")))) == 2
+    assert capsys.readouterr().err == "error: slot is missing; add it\n"
+
+
+def test_a_refused_argument_of_ours_is_the_users_mistake():
+    error = caught(lambda: Feature(name="x", kind="odd", owner="user"))  # type: ignore[arg-type]
+    assert failures.exit_code(error) == 2
+
+
+def test_a_value_error_of_a_library_is_our_defect():
+    error = caught(lambda: int("three"))
+    assert failures.exit_code(error) == 1
+    assert "defect of ours" in failures.message(error)
+    assert "HOLDFAST_DEBUG=1" in failures.message(error)
+
+
+@pytest.mark.parametrize("error", [KeyError("a"), RuntimeError("b"), AssertionError()])
+def test_anything_else_is_our_defect(error):
+    assert failures.exit_code(caught(lambda: raise_(error))) == 1
+
+
+def test_a_path_that_cannot_be_opened_names_the_path(tmp_path):
+    error = caught(lambda: (tmp_path / "absent").read_text())
+    assert failures.exit_code(error) == 2
+    assert str(tmp_path / "absent") in failures.message(error)
+
+
+def test_an_interrupt_says_how_to_go_on():
+    assert failures.exit_code(KeyboardInterrupt()) == 130
+    assert "resume=true" in failures.message(KeyboardInterrupt())
+
+
+def test_the_traceback_is_shown_only_when_asked_for(monkeypatch, capsys):
+    error = caught(lambda: raise_(UserError("no")))
+    failures.report(error)
+    assert "Traceback" not in capsys.readouterr().err
+    monkeypatch.setenv("HOLDFAST_DEBUG", "1")
+    failures.report(error)
+    assert "Traceback" in capsys.readouterr().err

@@ -1,0 +1,215 @@
+"""Trailing history against a slow, plain reference: for each row, a loop over the rows before it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from holdfast.data.card import DatasetCard
+from holdfast.data.history import FREQUENCY, RECENCY, TrailingHistory
+from holdfast.data.log import Log, local_day
+
+DAY = pd.Timedelta(days=1)
+
+
+def log_of(rows: list[tuple], *, time_zone: str = "UTC") -> Log:
+    frame = pd.DataFrame(
+        rows, columns=["request_id", "user_id", "item_id", "shown_at", "click", "dwell_seconds"]
+    )
+    frame["shown_at"] = pd.to_datetime(frame["shown_at"], utc=True, format="ISO8601").dt.as_unit("us")
+    card = DatasetCard(name="made", time_zone=time_zone)
+    return Log(frame, card, frame["shown_at"].max() + 30 * DAY)
+
+
+def reference(log: Log, history: TrailingHistory) -> pd.DataFrame:
+    rows = log.frame.to_dict("records")
+    lag = pd.Timedelta(seconds=history.lag_seconds)
+    zone = log.card.time_zone
+    result = []
+    for row in rows:
+        start = min(other["shown_at"] for other in rows if other["request_id"] == row["request_id"])
+        known = [other for other in rows if other["shown_at"] < start - lag]
+        values: dict[str, float] = {}
+        prior = np.mean([other["click"] for other in known]) if known else None
+        for owner in ("user", "item"):
+            own = [other for other in known if other[f"{owner}_id"] == row[f"{owner}_id"]]
+            for days in history.window_days:
+                since = start - lag - days * DAY
+                recent = [other for other in own if other["shown_at"] >= since]
+                clicks = sum(other["click"] for other in recent)
+                read = [
+                    round(other["dwell_seconds"] * 1000)
+                    for other in own
+                    if other["click"]
+                    and not np.isnan(other["dwell_seconds"])
+                    and not other.get("dwell_cut", False)
+                    and since
+                    <= other["shown_at"] + pd.Timedelta(seconds=other["dwell_seconds"])
+                    < start - lag
+                ]
+                smoothing = 0.0 if prior is None else history.smoothing
+                weight = len(recent) + smoothing
+                rate = (clicks + smoothing * (prior or 0.0)) / weight if weight else np.nan
+                values[f"{owner}_impressions_{days}d"] = len(recent)
+                values[f"{owner}_clicks_{days}d"] = clicks
+                values[f"{owner}_click_rate_{days}d"] = rate
+                values[f"{owner}_dwell_mean_{days}d"] = sum(read) / len(read) / 1000 if read else np.nan
+        today = local_day(row["shown_at"], zone)
+        active = {
+            local_day(other["shown_at"], zone) for other in known if other["user_id"] == row["user_id"]
+        } - {today}
+        values[FREQUENCY] = len([day for day in active if today - 7 <= day])
+        values[RECENCY] = today - max(active) if active else np.nan
+        result.append(values)
+    return pd.DataFrame(result)
+
+
+@pytest.mark.parametrize(
+    ("seed", "history"),
+    [
+        (0, TrailingHistory()),
+        (1, TrailingHistory(window_days=[1, 3, 30], smoothing=0.0)),
+        (2, TrailingHistory(lag_seconds=26 * 3600.0)),
+    ],
+)
+def test_it_agrees_with_the_reference(make_log, seed, history):
+    log = make_log(seed, num_users=8, num_days=12, num_items=6)
+    # Slots of a request a minute apart, as when a feed is scrolled, and a few rows at the very same moment.
+    frame = log.frame.copy()
+    frame["shown_at"] += pd.to_timedelta(frame["slot"] * 60, unit="s").dt.as_unit("us")
+    frame.loc[30:35, "shown_at"] = frame.loc[30, "shown_at"]
+    frame = frame.sort_values("shown_at", kind="stable").reset_index(drop=True)
+    view = Log(frame, log.card, log.observed_until).as_of(log.observed_until - DAY)
+    computed, wanted = history.compute(view), reference(view, history)
+    assert_frame_equal(
+        computed[wanted.columns], wanted, check_dtype=False, check_exact=False, rtol=1e-12, atol=0
+    )
+    assert set(computed.columns) == {feature.name for feature in history.features()}
+    assert computed["item_clicks_1d"].sum() > 10
+
+
+def test_counts_by_hand():
+    log = log_of(
+        [
+            ("r1", "a", "x", "2024-01-01 10:00", True, 30.0),
+            ("r1", "a", "y", "2024-01-01 10:00", False, np.nan),
+            ("r2", "b", "x", "2024-01-01 12:00", False, np.nan),
+            ("r3", "a", "x", "2024-01-02 10:00", True, 60.0),
+            ("r4", "a", "y", "2024-01-02 10:01", False, np.nan),
+            ("r5", "a", "x", "2024-01-02 10:01:00.000001", False, np.nan),
+        ]
+    )
+    columns = TrailingHistory(window_days=[1], smoothing=2.0).compute(log)
+    assert columns["user_impressions_1d"].tolist() == [0, 0, 0, 2, 1, 2]
+    assert columns["user_clicks_1d"].tolist() == [0, 0, 0, 1, 1, 1]
+    assert columns["item_impressions_1d"].tolist() == [0, 0, 1, 2, 0, 2]
+    assert columns["item_clicks_1d"].tolist() == [0, 0, 1, 1, 0, 1]
+    # The dwell of r3 ends at 10:01: at that moment it is not yet known, a microsecond later it is.
+    # That of r1 ended at 10:00:30 and has left the window of r4 by then.
+    np.testing.assert_array_equal(columns["user_dwell_mean_1d"], [np.nan] * 3 + [30.0, np.nan, 60.0])
+    # Overall click rate before r3: one of three. Then (1 + 2 / 3) / (2 + 2).
+    assert columns["user_click_rate_1d"][3] == pytest.approx((1 + 2 / 3) / 4)
+    assert columns["user_click_rate_1d"][:2].isna().all()
+
+
+def test_recency_and_frequency_by_hand():
+    days = ["01-01", "01-01", "01-02", "01-05", "01-09", "01-25"]
+    rows = [(i, "a", i, f"2024-{day} {10 + i:02d}:00", False, np.nan) for i, day in enumerate(days)]
+    columns = TrailingHistory().compute(log_of(rows))
+    assert columns[FREQUENCY].tolist() == [0, 0, 1, 2, 2, 0]
+    np.testing.assert_array_equal(columns[RECENCY], [np.nan, np.nan, 1, 3, 4, 16])
+
+
+def test_days_are_those_of_the_cards_time_zone():
+    rows = [
+        (0, "a", 0, "2024-03-30 22:30", False, np.nan),
+        (1, "a", 0, "2024-03-30 23:30", False, np.nan),
+    ]
+    recency = [
+        TrailingHistory().compute(log_of(rows, time_zone=zone))[RECENCY][1]
+        for zone in ("UTC", "Europe/Copenhagen")
+    ]
+    np.testing.assert_array_equal(recency, [np.nan, 1.0])
+
+
+def test_a_lag_hides_what_has_not_arrived():
+    rows = [
+        (0, "a", "x", "2024-01-01 23:59", True, 1.0),
+        (1, "a", "x", "2024-01-02 00:59", True, 1.0),
+        (2, "a", "x", "2024-01-02 00:59:30", True, 1.0),
+    ]
+    columns = TrailingHistory(window_days=[1], lag_seconds=3600.0).compute(log_of(rows))
+    # An hour later to the microsecond is still too early.
+    assert columns["user_impressions_1d"].tolist() == [0, 0, 1]
+    assert columns[FREQUENCY].tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_row_does_not_depend_on_when_the_log_is_looked_at(make_log, seed):
+    log = make_log(seed)
+    whole = TrailingHistory().compute(log)
+    start = log.frame["shown_at"].iloc[0]
+    for days in (0.5, 3.3, 9.1, 15.0):
+        view = log.as_of(start + days * DAY)
+        assert_frame_equal(TrailingHistory().compute(view), whole[: len(view)], check_exact=True)
+
+
+def test_a_row_never_sees_itself_or_its_request(make_log):
+    log = make_log()
+    history = TrailingHistory()
+    before = history.compute(log)
+    for request in log.frame["request_id"].drop_duplicates().sample(10, random_state=0):
+        frame = log.frame.copy()
+        own = frame["request_id"] == request
+        frame.loc[own, "click"] = ~frame.loc[own, "click"]
+        frame.loc[own, "dwell_seconds"] = 0.001
+        after = history.compute(Log(frame, log.card, log.observed_until))
+        assert_frame_equal(before[own], after[own], check_exact=True)
+        assert not before.equals(after)
+
+
+def test_null_clicks_are_impressions_that_count_in_no_rate():
+    log = log_of(
+        [
+            (0, "a", "x", "2024-01-01 10:00", True, np.nan),
+            (1, "a", "x", "2024-01-01 11:00", None, np.nan),
+            (2, "a", "x", "2024-01-01 12:00", False, np.nan),
+        ]
+    )
+    columns = TrailingHistory(window_days=[1], smoothing=0.0).compute(log)
+    assert columns["user_impressions_1d"].tolist() == [0, 1, 2]
+    assert columns["user_click_rate_1d"].tolist()[1:] == [1.0, 1.0]
+
+
+def test_columns_follow_what_the_log_has(make_log):
+    log = make_log()
+    no_users = Log(log.frame.drop(columns="user_id"), log.card, log.observed_until)
+    columns = TrailingHistory().compute(no_users).columns
+    assert len(columns) > 0
+    assert not any(column.startswith("user_") for column in columns)
+    no_dwell = Log(log.frame.drop(columns="dwell_seconds"), log.card, log.observed_until)
+    columns = TrailingHistory().compute(no_dwell).columns
+    assert RECENCY in columns
+    assert not any("dwell" in column for column in columns)
+    assert list(TrailingHistory(window_days=[]).compute(log)) == [FREQUENCY, RECENCY]
+
+
+def test_an_empty_log_has_an_empty_history(make_log):
+    log = make_log()
+    empty = TrailingHistory().compute(log.as_of(log.frame["shown_at"].iloc[0]))
+    assert empty.shape == (0, len(TrailingHistory().features()))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("window_days", [0]),
+        ("window_days", [7, 7]),
+        ("lag_seconds", -1.0),
+        ("lag_seconds", float("nan")),
+        ("smoothing", -0.1),
+    ],
+)
+def test_a_value_out_of_range_is_named(name, value):
+    with pytest.raises(ValueError, match=f"history.{name} is"):
+        TrailingHistory(**{name: value})

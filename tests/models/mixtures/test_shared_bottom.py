@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from holdfast.models.mixtures.shared_bottom import SharedBottom
+
+
+def test_every_objective_sees_the_same() -> None:
+    mixed = SharedBottom(widths=[5, 4]).build(6, ["click", "dwell"])(torch.randn(7, 6))
+    assert mixed.shape == (2, 7, 4)
+    assert torch.equal(mixed[0], mixed[1])
+
+
+def test_settings_out_of_range_are_named() -> None:
+    with pytest.raises(ValueError, match="widths is \\[8, 0\\]"):
+        SharedBottom(widths=[8, 0])
