@@ -8,6 +8,7 @@ import inspect
 import math
 import pkgutil
 import typing
+from itertools import pairwise
 
 import pytest
 import torch
@@ -22,7 +23,11 @@ def heads() -> list[Head]:
     found: list[Head] = []
     for module in pkgutil.iter_modules(holdfast.models.heads.__path__, "holdfast.models.heads."):
         for member in vars(importlib.import_module(module.name)).values():
-            if inspect.isclass(member) and member.__module__ == module.name and dataclasses.is_dataclass(member):
+            if (
+                inspect.isclass(member)
+                and member.__module__ == module.name
+                and dataclasses.is_dataclass(member)
+            ):
                 found.append(typing.cast(Head, member()))
     return found
 
@@ -104,6 +109,4 @@ def test_quantiles_do_not_fall_with_the_level(head: Head) -> None:
     parameters = parameters_for(head)
     levels = [head.quantile(parameters, level) for level in (0.05, 0.3, 0.5, 0.8, 0.99)]
     assert all(values.shape == (ROWS,) for values in levels)
-    assert all(
-        bool((lower <= higher).all()) for lower, higher in zip(levels[:-1], levels[1:], strict=True)
-    )
+    assert all(bool((lower <= higher).all()) for lower, higher in pairwise(levels))

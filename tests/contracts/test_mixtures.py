@@ -19,7 +19,11 @@ def mixtures() -> list[Mixture]:
     found: list[Mixture] = []
     for module in pkgutil.iter_modules(holdfast.models.mixtures.__path__, "holdfast.models.mixtures."):
         for member in vars(importlib.import_module(module.name)).values():
-            if inspect.isclass(member) and member.__module__ == module.name and dataclasses.is_dataclass(member):
+            if (
+                inspect.isclass(member)
+                and member.__module__ == module.name
+                and dataclasses.is_dataclass(member)
+            ):
                 found.append(typing.cast(Mixture, member()))
     return found
 

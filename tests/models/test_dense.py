@@ -22,5 +22,5 @@ def test_checks_name_the_field() -> None:
     check_widths("tower_widths", [], at_least_one=False)
     with pytest.raises(ValueError, match="tower_widths"):
         check_widths("tower_widths", [0], at_least_one=False)
-    with pytest.raises(ValueError, match="dropout is -0.1"):
+    with pytest.raises(ValueError, match=r"dropout is -0\.1"):
         check_dropout("dropout", -0.1)

@@ -36,7 +36,7 @@ def test_contract(kind: type[WeightedProduct] | type[WeightedSum]) -> None:
         kind(weights={"click": 1.0}).fuse(SCORES)
     with pytest.raises(ValueError, match="nothing would rank"):
         kind(weights={"click": 0.0, "dwell": 0.0}).fuse(SCORES)
-    with pytest.raises(ValueError, match="weights.click is nan"):
+    with pytest.raises(ValueError, match=r"weights\.click is nan"):
         kind(weights={"click": float("nan")})
 
 

@@ -32,9 +32,7 @@ def test_known_rows_have_mean_one_and_the_rest_zero(kind: str) -> None:
 
 
 def test_none_keeps_only_the_spread() -> None:
-    weights, diagnostics = PropensityWeighting(kind="none").weights(
-        np.full(4, np.nan), KNOWN, SPREAD
-    )
+    weights, diagnostics = PropensityWeighting(kind="none").weights(np.full(4, np.nan), KNOWN, SPREAD)
     np.testing.assert_allclose(weights[:, 0], 1.0)
     np.testing.assert_allclose(weights[:, 1], np.array([0, 0.5, 0.5, 1.0]) * 1.5)
     assert diagnostics[0].effective_sample_size == pytest.approx(4.0)
@@ -50,7 +48,7 @@ def test_auto_does_not_weight_where_nothing_was_logged() -> None:
 @pytest.mark.parametrize("kind", ["auto", "inverse_propensity"])
 def test_some_missing_propensities_are_counted_and_a_way_out_is_told(kind: str) -> None:
     propensity = np.array([0.5, np.nan, 1.0, np.nan])
-    with pytest.raises(UserError, match="2 of the 4 rows that count.*choose objective/weighting=none"):
+    with pytest.raises(UserError, match=r"2 of the 4 rows that count.*choose objective/weighting=none"):
         PropensityWeighting(kind=kind).weights(propensity, KNOWN, SPREAD)  # type: ignore[arg-type]
 
 

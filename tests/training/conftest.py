@@ -54,7 +54,9 @@ def make_window(rows: int, seed: int, name: str = "train") -> EncodedWindow:
         value=np.where(known, value, np.nan).astype(np.float32),
         event=np.stack([np.ones(rows, dtype=bool), stay < content, back <= watched], axis=1),
         known=known,
-        spread=np.stack([np.ones(rows), np.ones(rows), rng.uniform(0.2, 1.0, rows)], axis=1).astype(np.float32),
+        spread=np.stack([np.ones(rows), np.ones(rows), rng.uniform(0.2, 1.0, rows)], axis=1).astype(
+            np.float32
+        ),
         propensity=rng.uniform(0.05, 1.0, rows),
         request=zeros,
         user=zeros,

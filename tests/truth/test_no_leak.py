@@ -184,15 +184,15 @@ def make_busy_log(make_log) -> Callable[[int], Log]:
 
     def make(seed: int) -> Log:
         log = make_log(seed, num_users=14, num_days=14, num_items=12, time_zone="America/New_York")
-        frame = log.frame.assign(dwell_seconds=log.frame["dwell_seconds"] * 100.0)
-        frame["content_seconds"] = frame["content_seconds"] * 100.0
+        frame = log.frame.assign(dwell_seconds=log.frame["dwell_seconds"] * 500.0)
+        frame["content_seconds"] = frame["content_seconds"] * 500.0
         return replace(log, frame=frame)
 
     return make
 
 
 @settings(
-    max_examples=8,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -286,7 +286,7 @@ def seen_to_the_end(view: Log, log: Log) -> Log:
     [
         (dwell_not_cut, {"train/rows/dwell_seconds", "validation/rows/dwell_seconds"}),
         (visits_to_come, {"train/rows/next_visit_at", "validation/rows/next_visit_at"}),
-        (seen_to_the_end, {"train/value", "train/event", "train/follow_up_days", "validation/value"}),
+        (seen_to_the_end, {"train/value", "train/event", "validation/value", "validation/maturity"}),
     ],
 )
 @pytest.mark.parametrize("seed", [0, 1])

@@ -88,8 +88,9 @@ def check_config(config: DictConfig) -> None:
         node = OmegaConf.select(config, key)
         if not isinstance(node, DictConfig) or TARGET not in node:
             raise UserError(
-                f"{key} names no component; choose one with {key.replace('.', '/')}=..., or give it a {TARGET}. "
-                "A file for the top of the configuration starts with '# @package _global_' on its first line"
+                f"{key} names no component; choose one with {key.replace('.', '/')}=..., or give it a "
+                f"{TARGET}. "
+                "A file that sets it from elsewhere starts with '# @package _global_'"
             )
     check(config)
 

@@ -12,7 +12,7 @@ from holdfast.core.errors import UserError
 
 DEBUG_VARIABLE = "HOLDFAST_DEBUG"
 USER_MISTAKE, OUR_MISTAKE, INTERRUPTED = 2, 1, 130
-_PACKAGE = str(Path(__file__).parent.parent)
+_PACKAGE = Path(__file__).parent.parent
 
 
 def wants_traceback() -> bool:
@@ -55,9 +55,11 @@ def _text(error: BaseException) -> str:
     if unknown := re.match(r"Could not override '([^']+)'", str(error)):
         return f"there is no setting {unknown[1]!r}; `holdfast run --cfg job` lists them all"
     lines = [str(error).strip()]
+    if override := getattr(error, "override", None):  # Hydra's parser says what is wrong, but not where
+        lines.insert(0, f"cannot read {override!r}:")
     cause = error.__cause__
     # Hydra says that composing failed, and only its cause says why.
-    if cause is not None and type(error).__module__.startswith("hydra") and str(cause) not in lines[0]:
+    if cause is not None and type(error).__module__.startswith("hydra") and str(cause) not in str(error):
         lines.append(str(cause).strip())
     return "\n".join(line for line in lines if line) or type(error).__name__
 
@@ -71,10 +73,13 @@ def _is_users_mistake(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError) and error.errno is not None:
         return True  # a full disk, a read-only folder: the machine's state, not a defect
-    # A ValueError that our own code raised is a refused argument; one from a library is a defect of ours.
-    return isinstance(error, ValueError) and _raised_in_holdfast(error)
+    # A ValueError that our own code or Hydra raised is a refused argument; any other is a defect of ours.
+    return isinstance(error, ValueError) and _raised_in_holdfast_or_hydra(error)
 
 
-def _raised_in_holdfast(error: BaseException) -> bool:
+def _raised_in_holdfast_or_hydra(error: BaseException) -> bool:
     frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and frames[-1].filename.startswith(_PACKAGE)
+    if not frames:
+        return False
+    place = Path(frames[-1].filename)
+    return place.is_relative_to(_PACKAGE) or "hydra" in place.parts

@@ -24,7 +24,7 @@ def run_with_hydra(words: Sequence[str]) -> int:
     words = list(words)
     if any(word == "--cfg" or word == "-c" or word.startswith("--cfg=") for word in words):
         _check_before_printing(words)
-    _hydra_main(words, "holdfast run")
+    _hydra_main(words, "holdfast")
     return 0
 
 
@@ -38,16 +38,28 @@ def _hydra_main(words: Sequence[str], program: str) -> None:
     register_search_path()
     # Hydra would print a shortened traceback of its own and exit; our messages are made in one place.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    failures_of_one_job: list[Exception] = []
+
+    def one_job(config: DictConfig) -> None:
+        try:
+            _one_job(config)
+        except Exception as error:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                raise  # so that Hydra counts the job as failed and runs the others
+            failures_of_one_job.append(error)  # raised below, without Hydra's own words about it
+
     previous = sys.argv
-    sys.argv = [program.split(maxsplit=1)[0], *words]
+    sys.argv = [program, *words]
     try:
         entry = hydra.main(
             version_base="1.3", config_path=str(shipped_folder("configs")), config_name=CONFIG_NAME
         )
-        entry(_one_job)()
+        entry(one_job)()
     finally:
         sys.argv = previous
         GlobalHydra.instance().clear()
+    if failures_of_one_job:
+        raise failures_of_one_job[0]
 
 
 def _one_job(config: DictConfig) -> None:

@@ -50,7 +50,7 @@ class RunFolder:
     @property
     def is_run(self) -> bool:
         """Whether a run has been started here."""
-        return self.config_file.is_file()
+        return self._state_file.is_file()
 
     def saved_config(self) -> dict[str, Any]:
         """The resolved configuration that the run was started with.
@@ -77,6 +77,8 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             write_text(self.config_file, config_yaml)
+            if not self._state_file.is_file():
+                write_json(self._state_file, {})
         except OSError as error:
             raise UserError(
                 f"cannot write the run to {self.path}: {error.strerror}; choose another run_dir=..."

@@ -55,8 +55,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any, *, default: Callable[[Any], Any] | None = None) -> None:
-    """Write ``value`` as indented JSON with sorted keys; NaN is refused, because JSON has none."""
-    text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, default=default)
+    """Write ``value`` as indented JSON in its own order; NaN is refused, because JSON has none."""
+    text = json.dumps(value, indent=2, allow_nan=False, default=default)
     write_text(path, text + "\n")
 
 

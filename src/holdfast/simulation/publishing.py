@@ -48,7 +48,7 @@ class Publication:
         start: date of day 0, ``YYYY-MM-DD``.
         time_zone: IANA name; the days of the world are days in it.
         num_days: of the log, which ends at midnight after the last of them.
-        missing_share: share of the requests without a known device, in [0, 1).
+        missing_share: share of the visits without a known device, in [0, 1).
         seed: of the world.
     """
 
@@ -131,7 +131,8 @@ class Publication:
         moments = _moments(shown)
         local = moments.dt.tz_convert(self.time_zone).dt
         names = np.asarray(topic_names(users.declared.shape[1]), dtype=object)
-        lost = draws(self.seed, "device lost").uniform(np.arange(len(shown)), 1)[:, 0] < self.missing_share
+        visit = record.user * self.num_days + record.day
+        lost = draws(self.seed, "device lost").uniform(visit, 1)[:, 0] < self.missing_share
         return {
             "request_id": np.arange(len(shown)),
             "user_id": record.user + 1,

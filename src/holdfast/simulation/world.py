@@ -49,7 +49,7 @@ class DefaultWorld:
         established_share: share of users who are there from the first of those days, in [0, 1]; the others
             arrive evenly after it.
         half_life_days: age at which an item is half as likely to be a candidate, above 0.
-        missing_share: share of items without an editor's score and of requests without a device, in [0, 1).
+        missing_share: share of items without an editor's score and of visits without a device, in [0, 1).
         click_level: log odds of a click on an average item that is looked at.
         examination_decay: how fast users stop looking down the slate, at least 0.
         clickbait_appeal: log odds of a click that a unit of clickbait adds; 0 takes the conflict away.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import nn
 from torch.optim import Adagrad, AdamW, Optimizer, SparseAdam
 
 from holdfast.models.ranker import Ranker
+from holdfast.training.rowwise_adagrad import RowwiseAdagrad
 from holdfast.training.settings import OptimizerSettings
 
 
@@ -35,8 +38,12 @@ def build_optimizers(ranker: Ranker, settings: OptimizerSettings) -> list[Optimi
             fused=True,
         )
     ]
-    if sparse and settings.embedding_optimizer == "adam":
-        optimizers.append(SparseAdam(sparse, lr=settings.embedding_learning_rate))
-    elif sparse:
-        optimizers.append(Adagrad(sparse, lr=settings.embedding_learning_rate))
+    if sparse:
+        rate = settings.embedding_learning_rate
+        kinds: dict[str, Callable[[], Optimizer]] = {
+            "rowwise_adagrad": lambda: RowwiseAdagrad(sparse, lr=rate),
+            "adagrad": lambda: Adagrad(sparse, lr=rate),
+            "adam": lambda: SparseAdam(sparse, lr=rate),
+        }
+        optimizers.append(kinds[settings.embedding_optimizer]())
     return optimizers

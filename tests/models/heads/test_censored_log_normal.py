@@ -42,7 +42,11 @@ def test_loss_agrees_with_scipy_for_events_and_censored_rows() -> None:
 
 def test_the_loss_does_not_depend_on_the_unit() -> None:
     minutes = CensoredLogNormal(
-        min_seconds=0.01 / 60, max_seconds=5000.0 / 60, typical_seconds=20.0 / 60, min_scale=0.05, max_scale=2.5
+        min_seconds=0.01 / 60,
+        max_seconds=5000.0 / 60,
+        typical_seconds=20.0 / 60,
+        min_scale=0.05,
+        max_scale=2.5,
     )
     seconds = torch.tensor([5.0, 50.0], dtype=torch.float64)
     event = torch.tensor([True, False])

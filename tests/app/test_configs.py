@@ -1,0 +1,123 @@
+"""Every configuration in the tree composes, is checked, and builds its components."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+
+from holdfast.app.composition import check_config, plan
+from holdfast.app.hydra_entry import compose
+from holdfast.app.schema import TARGET, component_class, component_nodes
+from holdfast.core.errors import UserError
+from holdfast.core.shipped import shipped_folder
+
+CONFIGS = shipped_folder("configs")
+GROUP_FILES = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent != CONFIGS)
+STUDIES = sorted(shipped_folder("experiments").glob("*/experiment/*.yaml"))
+NEEDS_A_ROOT = {"parquet", "ebnerd", "kuairand", "open_bandit"}
+
+
+@pytest.fixture(autouse=True)
+def fresh_hydra():
+    GlobalHydra.instance().clear()
+    yield
+    GlobalHydra.instance().clear()
+
+
+def choice(path: Path) -> str:
+    group = path.parent.relative_to(CONFIGS).as_posix()
+    return f"{group}={path.stem}"
+
+
+def test_the_tree_holds_what_it_is_thought_to_hold():
+    # A file that nobody composes is a file that nobody tests: change the count when one is added.
+    assert len(GROUP_FILES) == 26
+    assert len(STUDIES) == 1
+
+
+@pytest.mark.parametrize("path", GROUP_FILES, ids=choice)
+def test_every_option_of_every_group_builds(path, tmp_path):
+    overrides = [choice(path)]
+    if path.stem in NEEDS_A_ROOT:
+        overrides.append(f"data.root={tmp_path}")
+    made = plan(compose(overrides))
+    assert made.settings.stages
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_every_study_builds_and_opens_with_its_question(path):
+    made = plan(compose([f"experiment={path.stem}"]))
+    assert made.settings.name == path.stem
+    assert made.settings.question.endswith("?")
+    assert "?" in path.read_text().splitlines()[1], "a study's file opens with the question it asks"
+
+
+@pytest.mark.parametrize("path", GROUP_FILES, ids=choice)
+def test_a_file_lists_every_field_of_its_component(path):
+    """So that --cfg job shows all there is, and every field can be set without a plus sign."""
+    values = yaml.safe_load(path.read_text())
+    if "@package _global_" in path.read_text().splitlines()[0]:
+        values = values["data"]
+    component = component_class(values.pop(TARGET))
+    assert set(values) == {field.name for field in dataclasses.fields(component) if field.init}
+
+
+@pytest.mark.parametrize("path", GROUP_FILES, ids=choice)
+def test_a_file_says_in_a_comment_what_it_is(path):
+    comments = [
+        line for line in path.read_text().splitlines()[:2] if line.startswith("# ") and "@" not in line
+    ]
+    assert comments
+
+
+def test_the_default_is_made_of_components_only():
+    targets = {key for key, _ in component_nodes(compose([]))}
+    assert {"data", "split", "model.mixture", "model.heads.click", "objective.weighting"} <= targets
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("split.test_days=soon", r"split\.test_days: Value 'soon'"),
+        ("+trainer.batchsize=10", r"trainer\.batchsize is unknown; TrainerSettings has .*batch_size"),
+        ("+epochs=3", r"unknown keys at the top of the configuration: \['epochs'\]"),
+        ("seed=one", r"seed: Value 'one'"),
+        ("data=ebnerd", r"data\.root is required and not given; say data\.root="),
+        ("~trainer", r"trainer names no component"),
+    ],
+)
+def test_unknown_keys_and_wrong_types_are_refused_before_anything_is_built(override, said):
+    with pytest.raises(UserError, match=said):
+        check_config(compose([override]))
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("split.test_days=0", r"split: split\.test_days is 0; it must be at least 1"),
+        ("data.exploration=1.5", r"data: .*exploration"),
+        ("model.mixture.num_experts=0", r"model\.mixture: num_experts is 0"),
+        ("objective.weighting.max_weight=0.5", r"objective\.weighting: max_weight is 0\.5"),
+        ("stages=[fitt]", r"stages are \['fitt'\]; choose"),
+        ("name=a/b", r"name is 'a/b'; it becomes a folder"),
+        ("tracking.mode=on", r"tracking"),
+    ],
+)
+def test_values_out_of_range_are_refused_on_construction(override, said):
+    with pytest.raises(UserError, match=said):
+        plan(compose([override]))
+
+
+def test_a_users_own_folder_comes_first_on_the_search_path(tmp_path):
+    (tmp_path / "model" / "mixture").mkdir(parents=True)
+    (tmp_path / "model" / "mixture" / "tiny.yaml").write_text(
+        "_target_: holdfast.models.mixtures.mmoe.MMoE\nnum_experts: 1\nexpert_widths: [4]\ndropout: 0.0\n"
+    )
+    config = compose(["model/mixture=tiny"], config_dir=str(tmp_path))
+    assert OmegaConf.select(config, "model.mixture.num_experts") == 1
+    check_config(config)
