@@ -271,7 +271,7 @@ def test_ranking_leaves_out_requests_without_a_click_and_counts_them() -> None:
     assert found["ranking/ndcg@1"].value == 0.0
     assert found["ranking/ndcg@5"].value == pytest.approx(1 / np.log2(3))
     assert found["ranking/mrr"].n == 1
-    assert "1 of 2 requests have nothing relevant" in found["ranking/mrr"].note
+    assert "1 of 2 requests have nothing relevant or a single row" in found["ranking/mrr"].note
 
 
 def test_weighted_ranking_is_that_of_the_plain_functions() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
+from holdfast.evaluation.bootstrap import ClusterBootstrap
 from holdfast.evaluation.ranking import (
     dwell_gain,
     mrr,
@@ -14,6 +15,7 @@ from holdfast.evaluation.ranking import (
     rank_requests,
     reciprocal_rank_per_request,
 )
+from holdfast.evaluation.ranking_metrics import ranking_metrics
 
 
 def slates(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -111,3 +113,22 @@ def test_bad_input_is_refused() -> None:
         mrr([1.0], [-1.0], [0])
     with pytest.raises(ValueError, match="requests holds float64"):
         mrr([1.0], [1.0], [0.5])
+
+
+def test_requests_of_one_row_do_not_count_as_perfectly_ordered():
+    bootstrap = ClusterBootstrap(num_resamples=0)
+    single = ranking_metrics(
+        [0.3, 0.1], {"click": [1.0, 0.0]}, requests=[0, 1], users=[0, 1], cutoffs=[5], bootstrap=bootstrap
+    )
+    assert [each.value for each in single] == [None, None]
+    assert "undefined: no requests with a relevant row among several" in single[0].note
+    mixed = ranking_metrics(
+        [0.3, 0.1, 0.9],
+        {"click": [0.0, 1.0, 1.0]},
+        requests=[0, 0, 1],
+        users=[0, 0, 1],
+        cutoffs=[5],
+        bootstrap=bootstrap,
+    )
+    assert {each.name: each.n for each in mixed} == {"ranking/ndcg@5": 1, "ranking/mrr": 1}
+    assert mixed[1].value == 0.5

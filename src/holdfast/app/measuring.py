@@ -5,7 +5,7 @@ N rows of a window, H days.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -111,9 +111,12 @@ class _Measured:
 
     def metrics(self) -> list[MetricValue]:
         """Every metric of the window."""
+        horizon = self.plan.settings.horizon_days
+        # Horizons beyond the head's are not asked of it; its own always is, if no other is left.
+        days = [each for each in self.plan.evaluation.retention_days if each <= horizon] or [horizon]
         return evaluate_window(
             users=self.window.user,
-            settings=self.plan.evaluation,
+            settings=replace(self.plan.evaluation, retention_days=days),
             click=self._click(),
             dwell=self._dwell(),
             retention=self._retention(),

@@ -260,7 +260,7 @@ def _data(summary: dict[str, Any]) -> DataSection:
         ]
     )
     for column in ("start", "end", "as_of"):
-        windows[column] = pd.to_datetime(windows[column])
+        windows[column] = pd.to_datetime(windows[column], format="ISO8601")
     quarantined = pd.DataFrame(
         [{"column": "", "rule": rule, "rows": rows} for rule, rows in summary["quarantined"].items()],
         columns=["column", "rule", "rows"],

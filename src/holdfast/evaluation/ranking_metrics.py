@@ -52,7 +52,7 @@ def ranking_metrics(
 
     Returns:
         ``ranking/ndcg@k`` and ``ranking/mrr`` for the gain ``click``, ``ranking/ndcg_<name>@k`` for any
-        other; docs/metrics.md defines them.
+        other; docs/metrics.md defines them. Requests of a single row have nothing to order and do not count.
     """
     ranked = rank_requests(score, requests)
     num_rows = ranked.order.size
@@ -83,16 +83,18 @@ def _one_gain(
     metrics: dict[str, WeightedMetric] = {}
     of_gain = "" if name == MAIN_GAIN else f"_{name}"
     reciprocal, num_relevant = reciprocal_rank_per_request(ranked, weighted_gain)
-    kept: Bools = num_relevant > 0.0
+    # A request of one row has only one order: it would count as perfect whatever the model says.
+    ordered = np.bincount(ranked.request, minlength=ranked.num_requests) > 1
+    kept: Bools = (num_relevant > 0.0) & ordered
     for cutoff in cutoffs:
         values, _ = ndcg_per_request(ranked, weighted_gain, cutoff=cutoff)
         metrics[f"ranking/ndcg{of_gain}@{cutoff}"] = prepare_mean(values[kept])
     if name == MAIN_GAIN:
         metrics["ranking/mrr"] = prepare_mean(reciprocal[kept])
     excluded = int((~kept).sum())
-    note = f"{excluded} of {kept.size} requests have nothing relevant and are left out"
+    note = f"{excluded} of {kept.size} requests have nothing relevant or a single row, and are left out"
     measures = [
-        Measure(metric, prepared, "no request has a relevant row", note)
+        Measure(metric, prepared, "no request has a relevant row among several", note)
         for metric, prepared in metrics.items()
     ]
     return measure(
@@ -100,5 +102,5 @@ def _one_gain(
         clusters=user_of_request[kept],
         bootstrap=bootstrap,
         weight=None if weight is None else np.asarray(request_weights(ranked, weight)[kept]),
-        unit="requests with a relevant row",
+        unit="requests with a relevant row among several",
     )
