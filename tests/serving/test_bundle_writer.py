@@ -48,7 +48,7 @@ def test_the_manifest_says_where_the_model_comes_from(exported: Exported) -> Non
     assert manifest["versions"]["onnx_opset"] == 18
     assert manifest["data"] == {"fingerprint": "f00d", "card": {"name": "made", "licence": "none"}}
     assert manifest["known_until"] == "2024-03-11T00:00:00+00:00"
-    assert list(manifest["windows"]) == ["test", "train", "validation"]
+    assert list(manifest["windows"]) == ["train", "validation", "test"]
     assert manifest["fusion"]["name"] == "weighted_product"
     assert manifest["heads"]["dwell"]["score"] == "dwell_seconds"
     assert manifest["heads"]["dwell"]["outputs"]["dwell_seconds"] == {"unit": "seconds", "steps": 1}

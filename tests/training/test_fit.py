@@ -28,6 +28,9 @@ class Noted:
     def log_metrics(self, metrics: dict[str, float], step: int) -> None:
         self.rows.append((step, metrics))
 
+    def rewind(self, step: int) -> None:
+        self.rows = [row for row in self.rows if row[0] < step]
+
 
 def test_training_learns_and_says_how_it_went(toy: Any, tmp_path: Path) -> None:
     log, told = Noted(), list[Progress]()

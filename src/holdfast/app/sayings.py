@@ -45,7 +45,6 @@ class FitProgress:
 
     def __init__(self, line: ProgressLine) -> None:
         self._line = line
-        self._last_epoch = -1
 
     def __call__(self, progress: Progress) -> None:
         """Show how far training is."""
@@ -60,8 +59,7 @@ class FitProgress:
                 f"(best {progress.best_value:.4f} at epoch {progress.best_epoch + 1})"
             )
         self._line.update(done=(progress.epoch + progress.batch / batches) / progress.num_epochs, text=text)
-        if progress.batch >= batches and progress.epoch > self._last_epoch:
-            self._last_epoch = progress.epoch
+        if progress.epoch_is_over:
             self._line.milestone(text)
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
+from holdfast.tracking.run_log import RunLog
 from holdfast.training.checkpoints import RunState, save_best
 from holdfast.training.module import RankingModule
-from holdfast.training.progress import RunLog, Watch
+from holdfast.training.progress import Watch
 from holdfast.training.selection import Selection
 
 
@@ -21,7 +22,7 @@ class EpochEnd(pl.Callback):
     """
 
     def __init__(
-        self, folder: Path, *, selection: Selection, run_state: RunState, run_log: RunLog, watch: Watch
+        self, folder: Path, *, selection: Selection, run_state: RunState, run_log: RunLog | None, watch: Watch
     ) -> None:
         self.folder = folder
         self.selection = selection
@@ -36,11 +37,11 @@ class EpochEnd(pl.Callback):
         metrics = {**pl_module.epoch_losses("train"), **pl_module.epoch_losses("validation")}
         if self.selection.update(epoch, metrics):
             save_best(trainer, pl_module.ranker.state_dict(), self.folder)
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and self.run_log is not None:
             # Not a number means that nothing was known; a log has no place for it.
             known = {name: value for name, value in metrics.items() if not math.isnan(value)}
             self.run_log.log_metrics(known, step=epoch)
         if self.selection.exhausted:
             trainer.should_stop = True
         self.run_state.write(trainer, epoch=epoch + 1, batches_done=0)
-        self.watch.tell(trainer, epoch=epoch, batch=int(trainer.num_training_batches))
+        self.watch.tell(trainer, epoch=epoch, batch=int(trainer.num_training_batches), is_over=True)

@@ -20,6 +20,7 @@ from holdfast.data.encoded import EncodedWindow
 from holdfast.models.ranker import Ranker
 from holdfast.objectives.balancing import StaticBalance
 from holdfast.objectives.weighting import PropensityWeighting
+from holdfast.tracking.run_log import RunLog
 from holdfast.training.checkpoints import (
     LAST,
     Plan,
@@ -32,7 +33,7 @@ from holdfast.training.checkpoints import (
 from holdfast.training.data_module import WindowDataModule, known_rows
 from holdfast.training.epochs import EpochEnd
 from holdfast.training.module import RankingModule
-from holdfast.training.progress import Progress, RunLog, Watch
+from holdfast.training.progress import Progress, Watch
 from holdfast.training.quiet import quiet_lightning, torch_state_kept
 from holdfast.training.selection import Selection, check_criterion
 from holdfast.training.settings import OptimizerSettings, TrainerSettings
@@ -64,13 +65,6 @@ class FitResult:
     rows_per_second: float
 
 
-class NoLog:
-    """Takes numbers and forgets them."""
-
-    def log_metrics(self, metrics: dict[str, float], step: int) -> None:
-        """Do nothing."""
-
-
 def fit(
     ranker: Ranker,
     train: EncodedWindow,
@@ -90,7 +84,7 @@ def fit(
 
     The folder holds ``last.ckpt``, with which a stopped run goes on to the very bits that it would have
     reached, and ``best.ckpt``, a plain state dict of the ranker. Each is whole or absent at any moment.
-    An epoch whose end was cut off by a kill is logged again, with the same values at the same step.
+    An epoch whose end was cut off by a kill is done again, with the same values.
 
     Args:
         ranker: with fresh weights, also where a run is resumed.
@@ -104,7 +98,7 @@ def fit(
         folder: where checkpoints go; made if absent.
         resume: go on from the folder's ``last.ckpt``, if there is one; else start anew and replace it.
         on_progress: called a few times a second.
-        run_log: gets each epoch's losses, the epoch as the step.
+        run_log: gets each epoch's losses, the epoch as the step; rewound to where this run starts.
 
     Raises:
         UserError: a window is empty, the criterion is unknown or cannot be judged, propensities are missing,
@@ -122,12 +116,12 @@ def fit(
     state = read_run_state(folder, plan) if resume else None
     if state is not None:
         selection.restore(state)
+    if run_log is not None:
+        run_log.rewind(len(selection.epochs))
     watch = Watch(selection, on_progress)
     if not (selection.exhausted or len(selection.epochs) >= settings.max_epochs):
         run_state = RunState(folder, plan=plan, selection=selection, settings=settings, watch=watch)
-        epoch_end = EpochEnd(
-            folder, selection=selection, run_state=run_state, run_log=run_log or NoLog(), watch=watch
-        )
+        epoch_end = EpochEnd(folder, selection=selection, run_state=run_state, run_log=run_log, watch=watch)
         data = WindowDataModule(
             train,
             validation,
@@ -140,7 +134,11 @@ def fit(
         checkpoint = None if state is None else str(folder / LAST)
         with quiet_lightning(), torch_state_kept():
             trainer = _trainer(settings, folder, callbacks=[watch, run_state, epoch_end])
-            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+            try:
+                trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+            except SystemExit as stop:
+                # Lightning turns the user's Ctrl-C into an exit of its own.
+                raise KeyboardInterrupt from stop
     ranker.load_state_dict(load_best(folder))
     ranker.eval()
     return FitResult(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import pytorch_lightning as pl
 
@@ -13,14 +13,6 @@ from holdfast.core.batch import Batch
 from holdfast.training.selection import Selection
 
 REPORT_EVERY_SECONDS = 0.25
-
-
-class RunLog(Protocol):
-    """Whatever takes numbers by name and step."""
-
-    def log_metrics(self, metrics: dict[str, float], step: int) -> None:
-        """Note the numbers of one step."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +30,7 @@ class Progress:
         last_value: of the last epoch; NaN before the first ends.
         best_value: infinite before the first epoch ends.
         best_epoch: -1 before the first epoch ends.
+        epoch_is_over: whether the epoch has been judged, so that the values are its own.
     """
 
     epoch: int
@@ -49,6 +42,7 @@ class Progress:
     last_value: float
     best_value: float
     best_epoch: int
+    epoch_is_over: bool
 
 
 class Watch(pl.Callback):
@@ -98,7 +92,7 @@ class Watch(pl.Callback):
         """Leave out the time since the last batch: something else was done in it."""
         self.mark = time.perf_counter()
 
-    def tell(self, trainer: pl.Trainer, *, epoch: int, batch: int) -> None:
+    def tell(self, trainer: pl.Trainer, *, epoch: int, batch: int, is_over: bool = False) -> None:
         """Tell how far training is."""
         self.told_at = time.perf_counter()
         if not trainer.is_global_zero:
@@ -114,5 +108,6 @@ class Watch(pl.Callback):
                 last_value=self.selection.last_value,
                 best_value=self.selection.best_value,
                 best_epoch=self.selection.best_epoch,
+                epoch_is_over=is_over,
             )
         )
