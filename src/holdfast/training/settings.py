@@ -23,11 +23,11 @@ class OptimizerSettings:
         embedding_learning_rate: > 0; Adagrad wants one 10 to 100 times that of Adam.
     """
 
-    learning_rate: float = 0.003
+    learning_rate: float = 0.001
     weight_decay: float = 0.0001
     gradient_clip: float | None = 5.0
     embedding_optimizer: str = "rowwise_adagrad"
-    embedding_learning_rate: float = 0.05
+    embedding_learning_rate: float = 0.001
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "embedding_learning_rate", "gradient_clip"):
@@ -62,7 +62,7 @@ class TrainerSettings:
         checkpoint_every_batches: the same in batches; None for by time alone.
     """
 
-    max_epochs: int = 5
+    max_epochs: int = 8
     batch_size: int = 2048
     patience: int = 2
     criterion: str = "validation/loss"
