@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.core.files import read_json, whole_file, whole_folder, write_json, write_text
+from holdfast.core.files import clear_unfinished, read_json, whole_file, whole_folder, write_json, write_text
 
 
 def names_in(folder: Path) -> list[str]:
@@ -95,3 +95,12 @@ def test_json_cut_off_is_named(tmp_path: Path):
     (tmp_path / "a.json").write_text('{"x": 1')
     with pytest.raises(ValueError, match=r"a\.json is not valid JSON"):
         read_json(tmp_path / "a.json")
+
+
+def test_what_a_killed_process_left_is_cleared_and_nothing_else(tmp_path: Path):
+    write_text(tmp_path / "deep" / "kept.txt", "kept")
+    (tmp_path / "deep" / ".kept.txt.part-123").write_text("half")
+    (tmp_path / ".folder.old-7").mkdir()
+    (tmp_path / ".folder.old-7" / "file").write_text("old")
+    clear_unfinished(tmp_path)
+    assert [path.name for path in tmp_path.rglob("*")] == ["deep", "kept.txt"]

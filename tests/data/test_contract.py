@@ -467,3 +467,15 @@ def test_repeats_and_disagreements_are_those_of_a_plain_loop(seed):
     expected["request_id, user_id"] = np.flatnonzero(users > 1).tolist()
     found = {name: fault.rows.tolist() for name, fault in faults.items() if fault.rows is not None}
     assert found == {name: rows for name, rows in expected.items() if rows}
+
+
+def test_an_empty_list_among_text_survives_the_canonical_form(tmp_path):
+    frame = good_log()
+    frame["tags"] = [[], ["new"], None, ["old", "new"], [], ["old"]]
+    log = accept(frame, CARD, observed_until=UNTIL, on_bad_rows="refuse")
+    log.write(tmp_path / "log")
+    again = pd.read_parquet(tmp_path / "log" / "log.parquet")["tags"]
+    assert [None if each is None else list(each) for each in again] == [
+        None if each is None else list(each) for each in log.frame["tags"]
+    ]
+    assert sorted(len(each) for each in again if each is not None) == [0, 0, 1, 1, 2]

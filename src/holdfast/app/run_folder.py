@@ -68,14 +68,27 @@ class RunFolder:
             raise UserError(f"{self.config_file} does not hold a configuration; it may have been cut off")
         return config
 
+    def make(self) -> None:
+        """Make the folder, if it is not there.
+
+        Raises:
+            UserError: it cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"cannot make {self.path}: {error.strerror}; choose another place with run_dir=..."
+            ) from error
+
     def start(self, config_yaml: str) -> None:
-        """Make the folder and write the configuration.
+        """Make the folder and write the configuration; from then on it holds a run.
 
         Raises:
             UserError: the folder cannot be made or written to.
         """
+        self.make()
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
             write_text(self.config_file, config_yaml)
             if not self._state_file.is_file():
                 write_json(self._state_file, {})

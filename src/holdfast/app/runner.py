@@ -28,7 +28,7 @@ from holdfast.app.run_folder import (
 from holdfast.app.settings import RunSettings
 from holdfast.app.stages import NEEDS, STAGE_FUNCTIONS, Run, resting_on
 from holdfast.core.errors import UserError
-from holdfast.core.files import read_json, write_json
+from holdfast.core.files import clear_unfinished, read_json, write_json
 
 
 def run(config: DictConfig, *, overrides: Sequence[str] = (), console: Console | None = None) -> RunFolder:
@@ -50,8 +50,10 @@ def run(config: DictConfig, *, overrides: Sequence[str] = (), console: Console |
     folder, final = _locate(config, overrides, console)
     settings = run_settings(final)
     made = plan(final)
-    _save_config(folder, resolved(final))
+    folder.make()
     with folder.locked():
+        clear_unfinished(folder.path)
+        _save_config(folder, resolved(final))
         _record(folder, settings.seed)
         run_log = made.tracking.run_log()
         run_log.start(

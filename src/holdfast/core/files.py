@@ -48,6 +48,19 @@ def whole_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def clear_unfinished(folder: Path) -> None:
+    """Remove what ``whole_file`` and ``whole_folder`` left below ``folder`` when their process was killed.
+
+    Call it only while nobody else writes there.
+    """
+    for pattern in (".*.part-*", ".*.old-*"):
+        for path in list(folder.rglob(pattern)):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` so that the file is whole or absent."""
     with whole_file(path) as temporary:

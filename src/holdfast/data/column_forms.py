@@ -202,6 +202,9 @@ def _lists(column: pd.Series) -> pd.Series:
         converted[place] = _list(cells[row], kinds)
     if len(kinds) > 1:
         raise FormError("wrong type: integers in some lists, text in others", "write one of the two")
+    if "text" in kinds:  # an empty list has the type of the others
+        for place, values in enumerate(converted):
+            converted[place] = None if values is None else values.astype(object)
     return pd.Series(converted[code], dtype=object, name=column.name)
 
 
