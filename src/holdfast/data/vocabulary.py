@@ -5,6 +5,7 @@ N rows, M values, L values kept of a list.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -134,10 +135,9 @@ def _keys(uniques: Any) -> tuple[Keys, Bools]:
     if kind in ("floating", "mixed-integer-float"):
         return _keys_of_numbers(objects.astype(np.float64))
     if kind in ("integer", "boolean"):
-        try:
+        # Numbers beyond 64 bits are told apart by how they are written, below.
+        with contextlib.suppress(OverflowError):
             return _all(objects.astype(np.int64))
-        except OverflowError:
-            pass  # Numbers beyond 64 bits are told apart by how they are written.
     text = np.empty(len(objects), dtype=object)
     text[:] = [_written(value) for value in objects]
     return _all(text)
