@@ -41,6 +41,10 @@ def _dispatch(words: list[str]) -> int:
         from holdfast.app.export_command import export_command
 
         return export_command(rest)
+    if command == "assist":
+        from holdfast.app.ranks import assist_command
+
+        return assist_command(rest)
     if command in ("-sc", "--shell-completion"):
         return _complete(rest)
     raise UserError(f"there is no command {command!r}; `holdfast --help` lists them")

@@ -49,12 +49,17 @@ def _hydra_main(words: Sequence[str], program: str) -> None:
             failures_of_one_job.append(error)  # raised below, without Hydra's own words about it
 
     previous = sys.argv
+
+    def with_own_words(config: DictConfig) -> None:
+        sys.argv = previous  # Hydra has read its own; a run records what was really typed
+        one_job(config)
+
     sys.argv = [program, *words]
     try:
         entry = hydra.main(
             version_base="1.3", config_path=str(shipped_folder("configs")), config_name=CONFIG_NAME
         )
-        entry(one_job)()
+        entry(with_own_words)()
     finally:
         sys.argv = previous
         GlobalHydra.instance().clear()

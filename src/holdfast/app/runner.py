@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from holdfast.app.composition import check_config, plan, resolved, run_settings, to_yaml
 from holdfast.app.console import Console
 from holdfast.app.manifest import manifest
+from holdfast.app.ranks import assist, process_rank
 from holdfast.app.run_folder import (
     CHANGEABLE,
     RunFolder,
@@ -46,6 +47,8 @@ def run(config: DictConfig, *, overrides: Sequence[str] = (), console: Console |
         UserError: the configuration, the log or the saved run is at fault; nothing half-written is left.
     """
     check_config(config)
+    if process_rank() > 0:
+        return _assist(run_settings(config))
     console = console or Console()
     folder, final = _locate(config, overrides, console)
     settings = run_settings(final)
@@ -70,6 +73,16 @@ def run(config: DictConfig, *, overrides: Sequence[str] = (), console: Console |
             failed = False
         finally:
             run_log.finish(failed=failed)
+    return folder
+
+
+def _assist(settings: RunSettings) -> RunFolder:
+    """What a process does that somebody started beside the first one."""
+    if settings.run_dir is None:
+        raise UserError("several processes must work in one folder: name it with run_dir=...")
+    folder = RunFolder(Path(settings.run_dir))
+    if "fit" in settings.stages:
+        assist(folder, resume=settings.resume)
     return folder
 
 

@@ -15,6 +15,7 @@ from holdfast.app.composition import Plan
 from holdfast.app.console import Console
 from holdfast.app.manifest import code_version_text
 from holdfast.app.prepared_run import PreparedRun, save_prepared, usable_heads
+from holdfast.app.ranks import others_assist
 from holdfast.app.run_folder import RunFolder
 from holdfast.app.settings import STAGES
 from holdfast.core.errors import UserError
@@ -112,6 +113,29 @@ def prepare(run: Run, *, resume: bool) -> None:
 
 def fit(run: Run, *, resume: bool) -> None:
     """Train, keep the weights of the best epoch, and say how far the importance weights can be trusted."""
+    with others_assist(run.folder, resume=resume):
+        result, num_weights = train(run, resume=resume)
+    with whole_file(run.folder.fit / "epochs.parquet") as temporary:
+        result.epochs.to_parquet(temporary, index=False)
+    summary = fit_summary(result, num_weights)
+    write_json(run.folder.fit / "summary.json", summary)
+    run.run_log.log_summary(
+        {
+            f"weights/{name}/{key}": value
+            for name, each in summary["train_weights"].items()
+            for key, value in each.items()
+        }
+    )
+    for line_of_text in sayings.fitted(summary):
+        run.console.say("fit", line_of_text)
+
+
+def train(run: Run, *, resume: bool) -> tuple[FitResult, int]:
+    """Train on the prepared windows; every process of a distributed training does this together.
+
+    Returns:
+        What training came to, and how many weights the model has.
+    """
     from holdfast.training.fit import fit as fit_ranker
 
     plan, prepared = run.plan, run.prepared
@@ -131,22 +155,10 @@ def fit(run: Run, *, resume: bool) -> None:
             on_progress=sayings.FitProgress(line),
             run_log=run.run_log,
         )
-    with whole_file(run.folder.fit / "epochs.parquet") as temporary:
-        result.epochs.to_parquet(temporary, index=False)
-    summary = fit_summary(result, ranker)
-    write_json(run.folder.fit / "summary.json", summary)
-    run.run_log.log_summary(
-        {
-            f"weights/{name}/{key}": value
-            for name, each in summary["train_weights"].items()
-            for key, value in each.items()
-        }
-    )
-    for line_of_text in sayings.fitted(summary):
-        run.console.say("fit", line_of_text)
+    return result, sum(parameter.numel() for parameter in ranker.parameters())
 
 
-def fit_summary(result: FitResult, ranker: Ranker) -> dict[str, Any]:
+def fit_summary(result: FitResult, num_weights: int) -> dict[str, Any]:
     """What training came to, in plain containers."""
     return {
         "criterion": result.criterion,
@@ -155,7 +167,7 @@ def fit_summary(result: FitResult, ranker: Ranker) -> dict[str, Any]:
         "num_epochs": len(result.epochs),
         "stopped_early": result.stopped_early,
         "rows_per_second": result.rows_per_second,
-        "num_weights": sum(parameter.numel() for parameter in ranker.parameters()),
+        "num_weights": num_weights,
         "train_weights": {name: asdict(each) for name, each in result.train_weights.items()},
         "validation_weights": {name: asdict(each) for name, each in result.validation_weights.items()},
     }

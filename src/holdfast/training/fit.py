@@ -34,7 +34,7 @@ from holdfast.training.data_module import WindowDataModule, known_rows
 from holdfast.training.epochs import EpochEnd
 from holdfast.training.module import RankingModule
 from holdfast.training.progress import Progress, Watch
-from holdfast.training.quiet import quiet_lightning, torch_state_kept
+from holdfast.training.quiet import environment_kept, quiet_lightning, torch_state_kept
 from holdfast.training.selection import Selection, check_criterion
 from holdfast.training.settings import OptimizerSettings, TrainerSettings
 
@@ -132,7 +132,7 @@ def fit(
         )
         module = RankingModule(ranker, balance=balance, optimizer=optimizer, seed=seed)
         checkpoint = None if state is None else str(folder / LAST)
-        with quiet_lightning(), torch_state_kept():
+        with quiet_lightning(), torch_state_kept(), environment_kept():
             trainer = _trainer(settings, folder, callbacks=[watch, run_state, epoch_end])
             try:
                 trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 
@@ -20,6 +21,7 @@ _NOT_FOR_THE_USER = (
     # torch's Adagrad builds a sparse tensor; its indices come from the gradient and are in range.
     "Sparse invariant checks are implicitly disabled",
     # Deprecations inside Lightning that its user cannot act on.
+    "torch.distributed.nn.functional.all_gather is deprecated",
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",
 )
 
@@ -39,6 +41,21 @@ def quiet_lightning() -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def environment_kept() -> Iterator[None]:
+    """Take back what Lightning tells the processes that it starts: the next training would wait for them."""
+    names = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    before = {name: os.environ.get(name) for name in names}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextlib.contextmanager
