@@ -91,11 +91,11 @@ class _Measured:
         self.window, self.plan, self.baseline = window, plan, baseline
         self.outputs = predict(ranker, window, fusion=plan.fusion)
         self.scores = {name: self.outputs[head.score] for name, head in ranker.heads.items()}
-        weights, _ = plan.weighting.weights(window.propensity, window.known, window.spread)
-        self.weights = weights if self._is_weighted() else None
-
-    def _is_weighted(self) -> bool:
-        return self.plan.weighting.kind != "none" and not np.isnan(self.window.propensity).any()
+        self.weights: Floats | None = None
+        if not np.isnan(window.propensity).any():
+            # Also where losses were not weighted: what was logged can be weighted, whoever trained on it.
+            weighting = replace(plan.weighting, kind="inverse_propensity")
+            self.weights, _ = weighting.weights(window.propensity, window.known, window.spread)
 
     def _weight(self, objective: str) -> Floats | None:
         """Propensity weights without the spread of a fact over its rows: metrics sum up rows themselves."""
