@@ -68,6 +68,7 @@ def test_headlines_put_the_baseline_beside_return():
 def test_warnings_name_what_weakens_the_evidence():
     summary = {
         "dropped_heads": {"dwell": "the log 'x' declares no dwell"},
+        "unknown_in_validation": ["retention"],
         "quarantined": {"propensity outside (0, 1]": 3},
         "log": {"with_propensity": 0.0},
         "windows": {"test": {"users": 38}},
@@ -76,6 +77,7 @@ def test_warnings_name_what_weakens_the_evidence():
     text = " ".join(warnings_of(summary, fit, {"click/auc": metric(None, note="one class")}))
     for part in (
         "No dwell head",
+        "chosen without retention",
         "3 rows broke",
         "No propensities were logged",
         "38 users",

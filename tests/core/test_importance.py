@@ -93,3 +93,14 @@ def test_a_bad_propensity_that_counts_is_refused(bad: float):
 def test_a_bound_below_one_is_refused():
     with pytest.raises(ValueError, match=r"max_weight is 0\.5"):
         inverse_propensity_weights(np.ones(4), where=EVERY, max_weight=0.5)
+
+
+def test_rows_of_one_fact_are_no_more_evidence_than_one():
+    propensity, spread = np.full(6, 0.5), np.array([1 / 3, 1 / 3, 1 / 3, 1.0, 0.5, 0.5])
+    fact = np.array([7, 7, 7, 3, 5, 5])
+    where = np.ones(6, dtype=bool)
+    _, by_fact = inverse_propensity_weights(propensity, where=where, max_weight=10, spread=spread, fact=fact)
+    _, by_row = inverse_propensity_weights(propensity, where=where, max_weight=10, spread=spread)
+    assert (by_fact.num_rows, by_row.num_rows) == (3, 6)
+    assert by_fact.effective_sample_size == pytest.approx(3.0)
+    assert by_row.effective_sample_size > 3.0

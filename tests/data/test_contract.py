@@ -479,3 +479,33 @@ def test_an_empty_list_among_text_survives_the_canonical_form(tmp_path):
         None if each is None else list(each) for each in log.frame["tags"]
     ]
     assert sorted(len(each) for each in again if each is not None) == [0, 0, 1, 1, 2]
+
+
+def test_a_negative_slot_blames_its_own_row_only():
+    frame = good_log().assign(slot=[0, 1, -1, 1, 0, 1])
+    faults = check(frame, CARD, observed_until=UNTIL)
+    assert [(fault.column, fault.num_rows) for fault in faults] == [("slot", 1)]
+
+
+def test_a_slot_of_the_wrong_type_is_the_only_fault():
+    frame = good_log().assign(slot=[0.5] * 6)
+    assert [fault.column for fault in check(frame, CARD, observed_until=UNTIL)] == ["slot"]
+
+
+def test_a_slate_has_one_propensity():
+    card = replace(CARD, propensity_of="slate")
+    (fault,) = check(good_log(), card, observed_until=UNTIL)
+    assert (fault.column, fault.rule) == ("request_id, propensity", "differs within a slate")
+    same = good_log().assign(propensity=0.25)
+    assert check(same, card, observed_until=UNTIL) == []
+
+
+def test_visits_must_name_users_as_the_log_does():
+    visits = pd.DataFrame({"user_id": ["x"], "visited_at": pd.to_datetime(["2024-02-20"], utc=True)})
+    with pytest.raises(UserError, match="write user_id differently"):
+        accept(good_log(), CARD, observed_until=UNTIL, visits=visits)
+    naive = pd.DataFrame({"user_id": [1], "visited_at": pd.to_datetime(["2024-02-20"])})
+    with pytest.raises(UserError, match="timestamps in UTC"):
+        accept(good_log(), CARD, observed_until=UNTIL, visits=naive)
+    with pytest.raises(UserError, match="no column"):
+        accept(good_log(), CARD, observed_until=UNTIL, visits=naive.drop(columns="user_id"))

@@ -1,5 +1,7 @@
 """Trailing history against a slow, plain reference: for each row, a loop over the rows before it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -213,3 +215,34 @@ def test_an_empty_log_has_an_empty_history(make_log):
 def test_a_value_out_of_range_is_named(name, value):
     with pytest.raises(ValueError, match=f"history.{name} is"):
         TrailingHistory(**{name: value})
+
+
+def test_visits_without_rows_count_as_activity_and_as_nothing_else(make_log):
+    log = make_log(seed=3, num_users=12, num_days=12)
+    whole = TrailingHistory().compute(log)
+    kept = (np.arange(len(log)) % 5 == 0) | (np.arange(len(log)) == 0)
+    part = replace(
+        log,
+        frame=log.frame[kept].reset_index(drop=True),
+        visits=log.frame[["user_id", "shown_at"]].rename(columns={"shown_at": "visited_at"}),
+    )
+    of_part = TrailingHistory().compute(part)
+    for name in (FREQUENCY, RECENCY):
+        expected = whole.loc[kept, name].to_numpy()
+        np.testing.assert_array_equal(of_part[name].to_numpy(), expected)
+    blind = TrailingHistory().compute(replace(part, visits=None))
+    assert (blind[FREQUENCY] < of_part[FREQUENCY]).any(), (
+        "the rows alone must know less, or this proves nothing"
+    )
+    assert (blind["user_impressions_7d"] == of_part["user_impressions_7d"]).all()
+
+
+def test_a_later_visit_tells_an_earlier_row_nothing(make_log):
+    log = make_log(seed=4, num_users=8, num_days=8)
+    moment = log.frame["shown_at"].iloc[len(log) // 2]
+    visits = log.frame[["user_id", "shown_at"]].rename(columns={"shown_at": "visited_at"})
+    with_all = TrailingHistory().compute(replace(log, visits=visits).as_of(moment))
+    late = visits["visited_at"] >= moment
+    changed = visits.assign(user_id=np.where(late, visits["user_id"].iloc[0], visits["user_id"]))
+    with_changed = TrailingHistory().compute(replace(log, visits=changed).as_of(moment))
+    pd.testing.assert_frame_equal(with_all, with_changed)

@@ -160,3 +160,19 @@ def test_a_fingerprint_tells_data_apart_and_not_where_they_lay(make_log, tmp_pat
         log.as_of(log.observed_until - pd.Timedelta(days=1)),
     ]
     assert len({log.fingerprint(), *(other.fingerprint() for other in others)}) == 6
+
+
+def test_visits_are_seen_as_of_a_moment_and_travel_with_the_log(log, tmp_path: Path):
+    visits = pd.DataFrame(
+        {
+            "user_id": [1, 2],
+            "visited_at": pd.to_datetime(["2024-01-01 05:00", "2024-01-02 05:00"], utc=True).as_unit("us"),
+        }
+    )
+    with_visits = replace(log, visits=visits)
+    seen = with_visits.as_of(utc("2024-01-02 05:00")).visits
+    assert seen is not None
+    assert seen["user_id"].tolist() == [1]
+    assert with_visits.fingerprint() != log.fingerprint()
+    with_visits.write(tmp_path / "log")
+    assert_frame_equal(pd.read_parquet(tmp_path / "log" / "visits.parquet"), visits)

@@ -165,3 +165,14 @@ def test_a_window_views_its_rows_as_of_its_moment(make_log):
 def test_a_window_is_recorded_and_read_back():
     window = SPLIT.windows(hourly(12))["test"]
     assert window_from_dict(window.to_dict()) == window
+
+
+def test_a_gap_before_test_lets_validation_labels_mature():
+    windows = TemporalSplit(
+        gap_days=1, validation_days=2, validation_gap_days=3, test_days=3, maturity_days=2
+    ).windows(hourly(20))
+    plain = SPLIT.windows(hourly(20))
+    assert windows["test"] == plain["test"]
+    assert windows["validation"].end == plain["validation"].end - pd.Timedelta(3, "D")
+    assert windows["validation"].as_of == windows["test"].start
+    assert windows["train"].as_of == windows["validation"].start

@@ -132,3 +132,18 @@ def test_requests_of_one_row_do_not_count_as_perfectly_ordered():
     )
     assert {each.name: each.n for each in mixed} == {"ranking/ndcg@5": 1, "ranking/mrr": 1}
     assert mixed[1].value == 0.5
+
+
+def test_requests_with_a_row_of_unknown_worth_are_left_out_and_counted():
+    found = ranking_metrics(
+        [0.3, 0.1, 0.2, 0.9],
+        {"dwell": [0.0, 1.0, np.nan, 1.0]},
+        requests=[0, 0, 1, 1],
+        users=[0, 0, 1, 1],
+        cutoffs=[5],
+        bootstrap=ClusterBootstrap(num_resamples=0),
+    )
+    (ndcg,) = found
+    assert ndcg.n == 1
+    assert ndcg.value == pytest.approx(1.0 / np.log2(3.0))
+    assert "1 that hold a row of unknown worth" in ndcg.note

@@ -32,3 +32,13 @@ def test_a_shared_label_stays_exact() -> None:
     label = (codes % 3 == 0).astype(float)
     (mean,) = per_user_day(codes, rng.random(1000), label).columns
     assert set(mean.tolist()) == {0.0, 1.0}
+
+
+def test_equal_predictions_stay_tied_whatever_the_number_of_rows():
+    # A sum of 18 equal numbers over 18 is not always that number.
+    codes = np.repeat(np.arange(40), np.arange(1, 41))
+    for value in (0.7319, 0.1, 1.0 / 3.0):
+        means = per_user_day(codes, None, np.full(codes.size, value)).columns[0]
+        assert (means == value).all()
+        weights = np.random.default_rng(0).random(codes.size)
+        assert (per_user_day(codes, weights, np.full(codes.size, value)).columns[0] == value).all()

@@ -78,3 +78,14 @@ def test_settings_out_of_range_are_named() -> None:
         PropensityWeighting(max_weight=0.5)
     with pytest.raises(ValueError, match="kind is 'ips'"):
         PropensityWeighting(kind="ips")  # type: ignore[arg-type]
+
+
+def test_auto_is_decided_once_and_then_goes_for_other_windows():
+    auto, missing = PropensityWeighting(), np.full(4, np.nan)
+    assert auto.resolved(PROPENSITY, KNOWN).kind == "inverse_propensity"
+    unweighted = auto.resolved(missing, KNOWN)
+    assert unweighted.kind == "none"
+    weights, _ = unweighted.weights(PROPENSITY, KNOWN, SPREAD)
+    assert (weights[KNOWN[:, 0], 0] == 1.0).all()
+    with pytest.raises(UserError, match="no logged propensity"):
+        auto.resolved(PROPENSITY, KNOWN).weights(missing, KNOWN, SPREAD)

@@ -19,10 +19,12 @@ from holdfast.evaluation.calibration_tables import calibration_by_decile
 from holdfast.evaluation.daily import click_by_day, dwell_by_day, retention_by_day
 from holdfast.evaluation.evaluate import ClickRows, DwellRows, RankingRows, RetentionRows, evaluate_window
 from holdfast.evaluation.metric_value import MetricValue
+from holdfast.evaluation.ranking import dwell_gain
 from holdfast.evaluation.recency_frequency import RecencyFrequencyBaseline
 from holdfast.evaluation.retention_metrics import matured_user_days
 from holdfast.models.ranker import Ranker
 
+DAYS_OF_FREQUENCY = 7
 MEASURED_WINDOWS = ("validation", "test")
 """Choose on validation, report on test."""
 
@@ -69,12 +71,17 @@ def _baseline(prepared: PreparedRun, plan: Plan) -> RecencyFrequencyBaseline | N
         return None
     train = prepared.window("train")
     index = train.index_of("retention")
+    # In the first week of a log nobody has a past yet; a baseline fitted on it would be easy to beat.
+    settled = train.day >= prepared.summary["log"]["first_day"] + DAYS_OF_FREQUENCY
+    known = train.known[:, index] & settled
+    if not known.any():
+        known = train.known[:, index]
     return RecencyFrequencyBaseline.fit(
         train.recency_days,
         train.active_days_7,
         train.value[:, index],
         train.event[:, index],
-        train.known[:, index],
+        known,
         horizon_days=plan.settings.horizon_days,
         weight=train.spread[:, index],
     )
@@ -135,6 +142,8 @@ class _Measured:
         if "dwell" not in self.scores:
             return None
         value, event, known = self._outcome("dwell")
+        # A dwell that the as-of moment cut off says nothing of how long it became; the content's end does.
+        known = known & (event | (value >= self.window.content_seconds))
         return DwellRows(
             predicted_seconds=self.scores["dwell"],
             value=value,
@@ -165,10 +174,12 @@ class _Measured:
         if "click" not in self.scores:
             return None
         click, _, known = self._outcome("click")
-        gains = {"click": np.where(known, click, 0.0)}
+        gains = {"click": np.where(known, click, np.nan)}
         if "dwell" in self.scores:
             seconds, _, opened = self._outcome("dwell")
-            gains["dwell"] = np.where(opened, np.log1p(np.where(opened, seconds, 0.0)), 0.0)
+            gains["dwell"] = dwell_gain(seconds, opened)
+            # Opened for nobody knows how long: neither worth nothing nor worth something.
+            gains["dwell"][known & (click > 0.0) & ~opened] = np.nan
         return RankingRows(
             score=self.outputs["score"],
             gains=gains,

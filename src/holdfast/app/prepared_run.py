@@ -16,7 +16,7 @@ from holdfast.core.files import read_json, whole_folder, write_json
 from holdfast.data.card import OBJECTIVES, DatasetCard, Objective, card_from_dict
 from holdfast.data.encoded import EncodedWindow, load_window
 from holdfast.data.encoder import Encoder, load_encoder
-from holdfast.data.log import Log, write_rows
+from holdfast.data.log import Log, local_days, write_rows
 from holdfast.data.preparation import Prepared
 from holdfast.data.splits import Window, window_from_dict
 
@@ -85,6 +85,11 @@ def save_prepared(
         summary = {
             "objectives": list(first.objectives),
             "dropped_heads": dict(dropped),
+            "unknown_in_validation": [
+                name
+                for index, name in enumerate(first.objectives)
+                if not prepared.windows["validation"].known[:, index].any()
+            ],
             "card": log.card.to_dict(),
             "fingerprint": log.fingerprint(),
             "history_features": history_features,
@@ -94,6 +99,7 @@ def save_prepared(
                 "items": int(log.frame["item_id"].nunique()),
                 "requests": int(log.frame["request_id"].nunique()),
                 "first": log.frame["shown_at"].min().isoformat(),
+                "first_day": first_day(log),
                 "observed_until": log.observed_until.isoformat(),
                 "policies": policies(log.frame),
                 "with_propensity": share_with_propensity(log.frame),
@@ -112,6 +118,14 @@ def save_prepared(
         }
         write_json(temporary / SUMMARY_FILE, summary)
     return PreparedRun(folder)
+
+
+def first_day(log: Log) -> int:
+    """The first local day on which anybody was seen, as days since 1970-01-01."""
+    days = [log.local_days()]
+    if log.visits is not None and len(log.visits):
+        days.append(local_days(log.visits["visited_at"], log.card.time_zone))
+    return int(min(each.min() for each in days))
 
 
 def policies(frame: pd.DataFrame) -> dict[str, int]:

@@ -32,6 +32,15 @@ def prepared(run: PreparedRun, *, horizon_days: int) -> Iterator[str]:
         yield f"return within {horizon_days} days is known for {share:.0%} of the test rows"
 
 
+def unknown_in_validation(run: PreparedRun) -> Iterator[str]:
+    """Objectives that the choice of the epoch cannot look at."""
+    for objective in run.summary["unknown_in_validation"]:
+        yield (
+            f"nothing of {objective} is known yet when validation ends: epochs are chosen without it. "
+            "Lengthen split.validation_days or split.validation_gap_days"
+        )
+
+
 def _window(run: PreparedRun, name: str) -> str:
     window, zone = run.bounds[name], run.card.time_zone
     first = window.start.tz_convert(zone)
@@ -70,8 +79,10 @@ def fitted(summary: Mapping[str, Any]) -> Iterator[str]:
         f"of {summary['num_epochs']}; {count(summary['rows_per_second'])} rows/s"
     )
     for name, each in summary["train_weights"].items():
+        unit = "user-days" if name == "retention" else "rows"
         yield (
-            f"{name} weights: ESS {count(each['effective_sample_size'])} of {count(each['num_rows'])} rows, "
+            f"{name} weights: ESS {count(each['effective_sample_size'])} of {count(each['num_rows'])} "
+            f"{unit}, "
             f"clipped {each['clipped_share']:.1%}, largest {each['largest_weight']:.1f}"
         )
 

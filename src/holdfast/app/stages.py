@@ -103,12 +103,18 @@ def prepare(run: Run, *, resume: bool) -> None:
             objectives=objectives,
             horizon_days=plan.settings.horizon_days,
         )
+        train, validation = prepared.windows["train"], prepared.windows["validation"]
+        # Refused now rather than after the first minutes of training.
+        weighting = plan.weighting.resolved(train.propensity, train.known)
+        weighting.resolved(validation.propensity, validation.known)
         history = [feature.name for feature in plan.history.features()]
         saved = save_prepared(run.folder.prepared, log, prepared, history_features=history, dropped=dropped)
     record = read_json(run.folder.manifest_file)
     write_json(run.folder.manifest_file, {**record, "data_fingerprint": saved.summary["fingerprint"]})
     for line in sayings.prepared(saved, horizon_days=plan.settings.horizon_days):
         run.console.say("prepare", line)
+    for warning in sayings.unknown_in_validation(saved):
+        run.console.warn("prepare", warning)
 
 
 def fit(run: Run, *, resume: bool) -> None:

@@ -118,6 +118,15 @@ def _headline(metric: dict[str, Any], label: str, context: str) -> Headline:
 def warnings_of(summary: dict[str, Any], fit: dict[str, Any] | None, test: Metrics) -> list[str]:
     """What a reader must know before believing any of it."""
     found = [f"No {name} head: {why}." for name, why in summary["dropped_heads"].items()]
+    found += [
+        f"Epochs were chosen without {name}: nothing of it was known yet when validation ended."
+        for name in summary["unknown_in_validation"]
+    ]
+    if 0 < summary["log"]["with_propensity"] < 1:
+        found.append(
+            f"Only {summary['log']['with_propensity']:.0%} of the rows have a propensity, so there are no "
+            "weighted metrics for windows that hold others."
+        )
     if summary["quarantined"]:
         rows = sum(summary["quarantined"].values())
         found.append(f"{rows:,} rows broke the log contract and were set aside in quarantine.parquet.")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from holdfast.core.arrays import Bools, Floats
+from holdfast.core.arrays import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class WeightDiagnostics:
     """How far a set of importance weights can be trusted.
 
     Attributes:
-        num_rows: rows that count.
+        num_rows: rows that count; facts, where several rows tell of one.
         effective_sample_size: ``(sum w)^2 / sum w^2`` (Kish, 1965): how many equally weighted rows would
             be as informative; 0 where no row counts.
         largest_weight: after clipping and normalisation to mean 1.
@@ -36,7 +36,12 @@ class WeightDiagnostics:
 
 
 def inverse_propensity_weights(
-    propensity: Floats, *, where: Bools, max_weight: float, spread: Floats | None = None
+    propensity: Floats,
+    *,
+    where: Bools,
+    max_weight: float,
+    spread: Floats | None = None,
+    fact: Ints | None = None,
 ) -> tuple[Floats, WeightDiagnostics]:
     r"""Clipped inverse propensities, normalised to mean 1 over the rows that count.
 
@@ -52,6 +57,8 @@ def inverse_propensity_weights(
         where: False for rows that do not count, ``[N]``.
         max_weight: largest raw weight ``1 / p``, >= 1; a smaller one buys less variance with more bias.
         spread: what a row counts before weighting, >= 0, ``[N]``; ones when None.
+        fact: code of the fact that a row tells of, ``[N]``; each row its own when None. Three rows of one
+            user's day are one return: they are no more evidence than one row of it.
 
     Returns:
         The weights ``[N]`` (0 where ``where`` is False; ``spread`` is not multiplied in) and their
@@ -87,8 +94,11 @@ def inverse_propensity_weights(
     normalised = clipped * (base.sum() / (base * clipped).sum())
     weights[where] = normalised
     total = base * normalised
+    if fact is not None:
+        _, codes = np.unique(np.asarray(fact)[where], return_inverse=True)
+        total = np.bincount(codes, total)
     return weights, WeightDiagnostics(
-        num_rows=int(counted.size),
+        num_rows=int(total.size),
         effective_sample_size=float(total.sum() ** 2 / (total**2).sum()),
         largest_weight=float(normalised.max()),
         clipped_share=float((raw > max_weight).mean()),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from holdfast.core.errors import UserError
 from holdfast.data.canonical import canonical_form
 from holdfast.data.card import DatasetCard
 from holdfast.data.faults import Fault, LogError, raise_or_quarantine
@@ -43,6 +44,7 @@ def accept(
     observed_until: pd.Timestamp,
     on_bad_rows: str = "refuse",
     where: str = "",
+    visits: pd.DataFrame | None = None,
 ) -> Log:
     """Turn a table into a log, or refuse it; every reader ends here.
 
@@ -56,6 +58,7 @@ def accept(
         observed_until: the log knows what happened strictly before this moment; with a time zone.
         on_bad_rows: ``refuse``, or ``quarantine`` to set rows aside that break a rule of rows.
         where: the log's origin, for messages.
+        visits: ``user_id`` and ``visited_at`` of visits that left no row; see ``Log``.
 
     Raises:
         LogError: the log breaks the contract.
@@ -74,7 +77,30 @@ def accept(
         ]
         raise_or_quarantine(clean, left, where=f"{where} without its quarantined rows".strip())
     until = observed_until.tz_convert("UTC").as_unit("us")
-    return Log(_sorted(clean), card, until, quarantined if len(quarantined) else None)
+    return Log(
+        _sorted(clean),
+        card,
+        until,
+        quarantined if len(quarantined) else None,
+        None if visits is None else _checked_visits(visits, clean, where=where),
+    )
+
+
+def _checked_visits(visits: pd.DataFrame, table: pd.DataFrame, *, where: str) -> pd.DataFrame:
+    """Visits with users written as the rows write them, in order of time."""
+    wanted = ["user_id", "visited_at"]
+    missing = [name for name in wanted if name not in visits]
+    if missing:
+        raise UserError(f"the visits {where} have no column {missing}; write {wanted}".replace("  ", " "))
+    if not isinstance(visits["visited_at"].dtype, pd.DatetimeTZDtype) or visits[wanted].isna().any(axis=None):
+        raise UserError(f"the visits {where} need timestamps in UTC and no nulls".replace("  ", " "))
+    try:
+        users = visits["user_id"].astype(table["user_id"].dtype)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"the visits {where} write user_id differently from the log: {error}") from error
+    moments = visits["visited_at"].dt.tz_convert("UTC").dt.as_unit("us")
+    found = pd.DataFrame({"user_id": users, "visited_at": moments})
+    return found.sort_values(["visited_at", "user_id"], ignore_index=True)
 
 
 def _cut_rounding(table: pd.DataFrame, card: DatasetCard) -> pd.DataFrame:

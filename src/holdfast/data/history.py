@@ -13,7 +13,7 @@ import pandas as pd
 
 from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.core.features import Feature, FeatureOwner
-from holdfast.data.log import Log
+from holdfast.data.log import Log, local_days
 
 RECENCY = "user_days_since_active"
 """Column: days since the last earlier local day on which the user was seen; NaN if there was none."""
@@ -97,7 +97,7 @@ class TrailingHistory:
                 entity = _codes(frame[f"{owner}_id"])
                 columns |= self._trailing(owner, entity, frame, times, cutoff, with_dwell=with_dwell)
         if "user_id" in frame:
-            columns |= _activity(_codes(frame["user_id"]), view.local_days(), times, cutoff)
+            columns |= _activity(*_visits(view, times), day=view.local_days(), cutoff=cutoff)
         return pd.DataFrame(columns, index=frame.index)
 
     def _trailing(
@@ -169,21 +169,49 @@ class _Events:
         return [last - first, *(running[last] - running[first] for running in self.running)]
 
 
-def _activity(user: Ints, day: Ints, times: Ints, cutoff: Ints) -> dict[str, Ints | Floats]:
-    """Recency and frequency of the row's user in whole local days before the row's own."""
-    order = np.lexsort((times, user))
-    user_sorted, day_sorted = user[order], day[order]
-    starts = np.ones(len(order), dtype=bool)
+def _visits(view: Log, times: Ints) -> tuple[Ints, Ints, Ints]:
+    """Codes of users and moments at which they were seen, the rows' own ``[N]`` first, and local days.
+
+    A log that holds a part of what users did knows of visits that left no row.
+    """
+    ids, zone = view.frame["user_id"], view.card.time_zone
+    if view.visits is None:
+        return _codes(ids), times, view.local_days()
+    moments = view.visits["visited_at"]
+    return (
+        _codes(pd.concat([ids, view.visits["user_id"]], ignore_index=True)),
+        np.concatenate([times, _microseconds(moments)]),
+        np.concatenate([view.local_days(), local_days(moments, zone)]),
+    )
+
+
+def _activity(
+    seen_user: Ints, seen_at: Ints, seen_day: Ints, *, day: Ints, cutoff: Ints
+) -> dict[str, Ints | Floats]:
+    """Recency and frequency of each row's user in whole local days before the row's own.
+
+    Args:
+        seen_user: user of each time that somebody was seen, the N rows first, ``[N + M]``; -1 for nobody.
+        seen_at: when, ``[N + M]``.
+        seen_day: in which local day, ``[N + M]``.
+        day: local day of each row, ``[N]``.
+        cutoff: what happened at or after it is not known for the row, ``[N]``.
+    """
+    user = seen_user[: len(day)]
+    by_time = np.lexsort((seen_at, seen_user))
+    user_sorted, day_sorted = seen_user[by_time], seen_day[by_time]
+    starts = np.ones(len(by_time), dtype=bool)
     starts[1:] = (user_sorted[1:] != user_sorted[:-1]) | (day_sorted[1:] != day_sorted[:-1])
     starts &= user_sorted >= 0
-    active_user, active_day, first_seen = (each[order][starts] for each in (user, day, times))
+    active_user, active_day, first_seen = (each[by_time][starts] for each in (seen_user, seen_day, seen_at))
 
+    order = np.lexsort((cutoff, user))
     by_day, by_moment = _Events.of(active_user, active_day), _Events.of(active_user, first_seen)
     known = np.minimum(by_day.before(user, day, order), by_moment.before(user, cutoff, order))
     week = np.maximum(known - by_day.before(user, day - 7, order), 0)
     recency = np.full(len(user), np.nan)
     seen = known > by_day.before(user, np.full_like(day, np.iinfo(np.int64).min), order)
-    recency[seen] = day_sorted[seen] - active_day[known[seen] - 1]
+    recency[seen] = day[order][seen] - active_day[known[seen] - 1]
     return {FREQUENCY: _put_back(week, order), RECENCY: _put_back(recency, order)}
 
 

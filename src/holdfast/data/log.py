@@ -20,6 +20,7 @@ from holdfast.core.files import whole_folder, write_json
 from holdfast.data.card import DatasetCard
 
 LOG_FILE = "log.parquet"
+VISITS_FILE = "visits.parquet"
 CARD_FILE = "card.yaml"
 OBSERVED_FILE = "observed.json"
 
@@ -34,12 +35,15 @@ class Log:
         card: what the columns mean.
         observed_until: the log knows what happened strictly before this moment, in UTC.
         quarantined: rows that broke the contract and were set aside, with the ``rule`` that each broke.
+        visits: ``user_id`` and ``visited_at`` (UTC) of visits that left no row here, for logs that hold only
+            a part of what users did; None where every visit left a row.
     """
 
     frame: pd.DataFrame
     card: DatasetCard
     observed_until: pd.Timestamp
     quarantined: pd.DataFrame | None = None
+    visits: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -66,7 +70,10 @@ class Log:
             earlier = frame["dwell_cut"].to_numpy() if "dwell_cut" in frame else False
             frame["dwell_seconds"] = np.where(going_on, elapsed, dwell)
             frame["dwell_cut"] = going_on | earlier
-        return replace(self, frame=frame, observed_until=moment)
+        visits = self.visits
+        if visits is not None:
+            visits = visits[(visits["visited_at"] < moment).to_numpy()].reset_index(drop=True)
+        return replace(self, frame=frame, observed_until=moment, visits=visits)
 
     def between(self, start: pd.Timestamp, end: pd.Timestamp) -> Log:
         """The rows shown in [start, end); what is known of them does not change."""
@@ -82,19 +89,24 @@ class Log:
         """A hash of every value and of the card: the same for the same data, in whatever file it lay."""
         digest = hashlib.sha256(str(self.card.to_dict()).encode())
         digest.update(str(self.observed_until).encode())
-        for name in sorted(self.frame.columns):
-            column = self.frame[name]
-            digest.update(name.encode())
-            if column.dtype == object:  # lists
-                digest.update(str([_plain(value) for value in column]).encode())
-            else:
-                digest.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
+        for frame in (self.frame, self.visits):
+            if frame is None:
+                continue
+            for name in sorted(frame.columns):
+                column = frame[name]
+                digest.update(name.encode())
+                if column.dtype == object:  # lists
+                    digest.update(str([_plain(value) for value in column]).encode())
+                else:
+                    digest.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
         return digest.hexdigest()
 
     def write(self, folder: Path) -> None:
-        """Write the canonical form: ``log.parquet``, ``card.yaml`` and ``observed.json`` in one folder."""
+        """Write the canonical form into a folder, ``visits.parquet`` only where visits left no rows."""
         with whole_folder(folder) as temporary:
             write_rows(temporary / LOG_FILE, self.frame)
+            if self.visits is not None:
+                write_rows(temporary / VISITS_FILE, self.visits)
             self.card.write(temporary / CARD_FILE)
             write_json(temporary / OBSERVED_FILE, {"observed_until": self.observed_until.isoformat()})
 

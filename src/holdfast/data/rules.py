@@ -141,18 +141,24 @@ def _requests(table: pd.DataFrame, card: DatasetCard, observed_until: pd.Timesta
         return
     code = pd.factorize(table["request_id"])[0].astype(np.int64)
     known = code >= 0
-    unknown_slot = np.ones(len(table), dtype=bool)
     if has(table, "slot"):
         slot = table["slot"].to_numpy(dtype=np.int64, na_value=-1)
-        unknown_slot = _bools(table["slot"].isna())
-        repeated = _repeated(code, slot, where=known & ~unknown_slot)
+        # A negative slot has a fault of its own.
+        repeated = _repeated(code, slot, where=known & (slot >= 0))
         remedy = "all but the first are counted; one item has one slot of one request"
         yield from row_faults("request_id, slot", "repeated", repeated, remedy=remedy)
-    if has(table, "item_id"):
+    if has(table, "item_id", "slot"):
+        unknown_slot = _bools(table["slot"].isna())
         item = pd.factorize(table["item_id"])[0].astype(np.int64)
         repeated = _repeated(code, item, where=known & unknown_slot & (item >= 0))
         remedy = "all but the first are counted; log the slot if an item is shown twice"
         yield from row_faults("request_id, item_id", "repeated, slot not known", repeated, remedy=remedy)
+    if card.propensity_of == "slate" and has(table, "propensity"):
+        chance = pd.factorize(table["propensity"], use_na_sentinel=False)[0].astype(np.int64)
+        several = np.zeros(len(table), dtype=bool)
+        several[known] = _differs_within(code[known], chance[known])
+        remedy = "a slate has one probability; or declare propensity_of: item_in_slot"
+        yield from row_faults("request_id, propensity", "differs within a slate", several, remedy=remedy)
     if has(table, "user_id"):
         user = pd.factorize(table["user_id"])[0].astype(np.int64)
         several = np.zeros(len(table), dtype=bool)

@@ -63,6 +63,7 @@ class TemporalSplit:
         train_days: length of the training window; None for all that is left.
         gap_days: days between training and validation, >= 0.
         validation_days: at least 1.
+        validation_gap_days: days between validation and test, >= 0: time for validation labels to mature.
         test_days: at least 1.
         maturity_days: days at the end of the log that are there only so that test labels can mature, >= 0.
         num_folds: walk-forward folds, at least 1.
@@ -72,6 +73,7 @@ class TemporalSplit:
     train_days: int | None = None
     gap_days: int = 1
     validation_days: int = 3
+    validation_gap_days: int = 0
     test_days: int = 6
     maturity_days: int = 7
     num_folds: int = 1
@@ -82,6 +84,7 @@ class TemporalSplit:
             "train_days": 1,
             "gap_days": 0,
             "validation_days": 1,
+            "validation_gap_days": 0,
             "test_days": 1,
             "maturity_days": 0,
             "num_folds": 1,
@@ -111,11 +114,13 @@ class TemporalSplit:
         known_until = last_whole - shift
         test_end = known_until - self.maturity_days
         test_start = test_end - self.test_days
-        validation_start = test_start - self.validation_days
+        validation_end = test_start - self.validation_gap_days
+        validation_start = validation_end - self.validation_days
         train_end = validation_start - self.gap_days
         train_start = first if self.train_days is None else train_end - self.train_days
         if train_end <= first or train_start < first:
             need = (self.train_days or 1) + self.gap_days + self.validation_days + self.test_days
+            need += self.validation_gap_days
             raise UserError(
                 f"the log covers {last_whole - first} whole days, and the split needs "
                 f"{need + self.maturity_days + shift} "
@@ -134,7 +139,7 @@ class TemporalSplit:
             "validation": Window(
                 name="validation",
                 start=local_midnight(validation_start, zone),
-                end=local_midnight(test_start, zone),
+                end=local_midnight(validation_end, zone),
                 as_of=local_midnight(test_start, zone),
             ),
             "test": Window(

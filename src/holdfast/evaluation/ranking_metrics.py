@@ -43,7 +43,7 @@ def ranking_metrics(
     Args:
         score: the fused score, higher is shown first, ``[N]``.
         gains: what a row is worth, >= 0, ``[N]`` each; ``click`` names the main one, and ``dwell`` is
-            ``ranking.dwell_gain``. Rows whose outcome is not known must have been left out.
+            ``ranking.dwell_gain``. NaN where it is not known: the whole request is then left out.
         requests: integer code of each row's request, ``[N]``.
         users: integer code of each row's user, ``[N]``; a request belongs to one user.
         cutoffs: k of NDCG at k.
@@ -59,7 +59,7 @@ def ranking_metrics(
     user = checks.codes(users, name="users", num_rows=num_rows)
     if num_rows and (user[ranked.order] != user[ranked.first_row][ranked.request]).any():
         raise ValueError("a request has rows of several users; requests must be coded per user")
-    columns = {name: checks.finite_columns(**{f"gain {name}": gain})[0] for name, gain in gains.items()}
+    columns = {name: np.asarray(gain, dtype=np.float64) for name, gain in gains.items()}
     versions: list[Floats | None] = [None]
     if weight is not None:
         versions.append(checks.row_weights(weight, num_rows=num_rows))
@@ -79,13 +79,16 @@ def _one_gain(
     weight: Floats | None,
     bootstrap: ClusterBootstrap,
 ) -> list[MetricValue]:
+    unknown = np.isnan(gain)
+    (gain,) = checks.finite_columns(**{f"gain {name}": np.where(unknown, 0.0, gain)})
     weighted_gain = gain if weight is None else gain * weight
     metrics: dict[str, WeightedMetric] = {}
     of_gain = "" if name == MAIN_GAIN else f"_{name}"
     reciprocal, num_relevant = reciprocal_rank_per_request(ranked, weighted_gain)
     # A request of one row has only one order: it would count as perfect whatever the model says.
     ordered = np.bincount(ranked.request, minlength=ranked.num_requests) > 1
-    kept: Bools = (num_relevant > 0.0) & ordered
+    incomplete = np.bincount(ranked.request, unknown[ranked.order], minlength=ranked.num_requests) > 0
+    kept: Bools = (num_relevant > 0.0) & ordered & ~incomplete
     for cutoff in cutoffs:
         values, _ = ndcg_per_request(ranked, weighted_gain, cutoff=cutoff)
         metrics[f"ranking/ndcg{of_gain}@{cutoff}"] = prepare_mean(values[kept])
@@ -93,6 +96,8 @@ def _one_gain(
         metrics["ranking/mrr"] = prepare_mean(reciprocal[kept])
     excluded = int((~kept).sum())
     note = f"{excluded} of {kept.size} requests have nothing relevant or a single row, and are left out"
+    if incomplete.any():
+        note += f"; so are {int(incomplete.sum())} that hold a row of unknown worth"
     measures = [
         Measure(metric, prepared, "no request has a relevant row among several", note)
         for metric, prepared in metrics.items()

@@ -46,5 +46,11 @@ def per_user_day(codes: Ints, weights: Floats | None, *columns: Floats) -> UserD
     total = np.bincount(day, row_weight, minlength=first_row.size)
     share = np.where(total[day] > 0.0, row_weight, 1.0)
     shares = np.where(total > 0.0, total, rows)
-    means = tuple(np.bincount(day, share * each, minlength=first_row.size) / shares for each in arrays)
+    means = tuple(
+        # Deviations from one of its rows: equal values stay equal to the last bit, or rounding would decide
+        # between days of different lengths that are tied.
+        each[first_row]
+        + np.bincount(day, share * (each - each[first_row][day]), minlength=first_row.size) / shares
+        for each in arrays
+    )
     return UserDays(first_row, total / rows, means)

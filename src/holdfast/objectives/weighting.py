@@ -6,12 +6,13 @@ N rows of a window, T objectives.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from holdfast.core.arrays import Bools, Floats
+from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.core.errors import UserError
 from holdfast.core.importance import WeightDiagnostics, inverse_propensity_weights
 
@@ -41,7 +42,7 @@ class PropensityWeighting:
             raise ValueError(f"max_weight is {self.max_weight}; it must be finite and at least 1")
 
     def weights(
-        self, propensity: Floats, known: Bools, spread: Floats
+        self, propensity: Floats, known: Bools, spread: Floats, *, facts: Mapping[int, Ints] | None = None
     ) -> tuple[Floats, dict[int, WeightDiagnostics]]:
         """Weights for a window's rows, and how far they can be trusted.
 
@@ -49,6 +50,7 @@ class PropensityWeighting:
             propensity: float64 ``[N]``; NaN where not logged.
             known: False for rows that do not count in an objective, ``[N, T]``.
             spread: what a row counts before weighting, ``[N, T]``.
+            facts: for objectives, by index, of which several rows tell one fact: its code, ``[N]``.
 
         Returns:
             Weights float32 ``[N, T]``, ``spread`` multiplied in, 0 where not known and of mean 1 over the
@@ -57,7 +59,7 @@ class PropensityWeighting:
         Raises:
             UserError: a row that counts has no propensity, or one outside (0, 1], and weighting needs it.
         """
-        weighted = self._resolve(propensity, np.asarray(known.any(axis=1))) == "inverse_propensity"
+        weighted = self.resolved(propensity, known).kind == "inverse_propensity"
         chance = propensity if weighted else np.ones_like(propensity)
         weights = np.zeros(known.shape, dtype=np.float32)
         diagnostics: dict[int, WeightDiagnostics] = {}
@@ -65,7 +67,11 @@ class PropensityWeighting:
             where, base = known[:, index], np.asarray(spread[:, index], dtype=np.float64)
             try:
                 ratio, diagnostics[index] = inverse_propensity_weights(
-                    chance, where=where, max_weight=self.max_weight, spread=base
+                    chance,
+                    where=where,
+                    max_weight=self.max_weight,
+                    spread=base,
+                    fact=(facts or {}).get(index),
                 )
             except ValueError as error:
                 raise UserError(f"objective.weighting: {error}") from error
@@ -73,14 +79,20 @@ class PropensityWeighting:
                 weights[:, index] = ratio * base * (where.sum() / base[where].sum())
         return weights, diagnostics
 
-    def _resolve(self, propensity: Floats, counted: Bools) -> WeightingKind:
+    def resolved(self, propensity: Floats, known: Bools) -> PropensityWeighting:
+        """The same weighting with ``auto`` decided by a window, so that others are weighted like it.
+
+        Raises:
+            UserError: weighting needs propensities that some of the rows that count lack.
+        """
+        counted = np.asarray(known.any(axis=1))
         missing = int(np.isnan(propensity[counted]).sum())
         total = int(counted.sum())
         if self.kind == "none" or (self.kind == "auto" and missing == total):
-            return "none"
+            return replace(self, kind="none")
         if missing:
             raise UserError(
                 f"objective.weighting is {self.kind!r}, but {missing} of the {total} rows that count have no "
-                "logged propensity; choose objective/weighting=none, or set those rows aside"
+                "logged propensity; choose objective/weighting=none, or keep only rows that have one"
             )
-        return "inverse_propensity"
+        return replace(self, kind="inverse_propensity")

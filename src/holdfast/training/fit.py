@@ -90,7 +90,7 @@ def fit(
         ranker: with fresh weights, also where a run is resumed.
         train: rows to learn from.
         validation: rows to choose the epoch by.
-        weighting: what a row counts; applied to both windows.
+        weighting: what a row counts; ``auto`` is decided by the training window and goes for both.
         balance: how the objectives' losses become one.
         optimizer: how weights move.
         settings: how long, on what, how safely.
@@ -107,6 +107,7 @@ def fit(
     """
     train, validation = (_prepare(window, ranker) for window in (train, validation))
     check_criterion(settings.criterion, objectives=ranker.objectives, known=known_rows(validation))
+    weighting = weighting.resolved(train.propensity, train.known)
     train_weights, train_trust = _weights(train, weighting)
     validation_weights, validation_trust = _weights(validation, weighting)
     selection = Selection(settings.criterion, settings.patience)
@@ -204,7 +205,8 @@ def _prepare(window: EncodedWindow, ranker: Ranker) -> EncodedWindow:
 def _weights(
     window: EncodedWindow, weighting: PropensityWeighting
 ) -> tuple[Floats, dict[str, WeightDiagnostics]]:
-    weights, diagnostics = weighting.weights(window.propensity, window.known, window.spread)
+    facts = {index: window.user_day for index, name in enumerate(window.objectives) if name == "retention"}
+    weights, diagnostics = weighting.weights(window.propensity, window.known, window.spread, facts=facts)
     return weights, {name: diagnostics[index] for index, name in enumerate(window.objectives)}
 
 

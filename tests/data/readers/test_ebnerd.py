@@ -199,3 +199,12 @@ def test_the_real_slice_has_its_known_figures(shared_data):
     histories = pq.read_table(folder / "history.parquet").to_pandas().set_index("user_id")["article_id_fixed"]
     for _, row in frame.drop_duplicates("user_id").iterrows():
         np.testing.assert_array_equal(row["history"], histories[row["user_id"]][-30:])
+
+
+def test_whoever_read_an_article_was_here(tmp_path):
+    write_split(tmp_path)
+    log = EbNerd(root=str(tmp_path)).read()
+    assert log.visits is not None
+    first = log.visits.groupby("user_id")["visited_at"].min()
+    assert first[1] < log.frame.loc[log.frame["user_id"] == 1, "shown_at"].min()
+    assert first[99] < log.frame["shown_at"].min(), "a user of the history alone"

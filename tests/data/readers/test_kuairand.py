@@ -224,3 +224,28 @@ def test_missing_files_are_named(tmp_path):
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
         KuaiRand(root=".", **settings)
+
+
+def test_all_rows_tell_when_users_were_here_whichever_are_kept(tmp_path):
+    everything = KuaiRand(root=write(tmp_path)).read()
+    some = KuaiRand(root=str(tmp_path), rows="standard", tabs=[1]).read()
+    assert some.visits is not None
+    pd.testing.assert_frame_equal(some.visits, everything.visits)
+    days = {
+        (user, moment.tz_convert("Asia/Shanghai").date())
+        for user, moment in some.visits.itertuples(index=False)
+    }
+    rows = everything.frame[["user_id", "shown_at"]].itertuples(index=False)
+    assert days == {(user, moment.tz_convert("Asia/Shanghai").date()) for user, moment in rows}
+
+
+def test_flags_that_are_neither_0_nor_1_are_not_guessed(tmp_path):
+    root = Path(write(tmp_path))
+    path = next((root / "data").glob("log_random*"))
+    rows = pd.read_csv(path)
+    rows.assign(is_click=7).to_csv(path, index=False)
+    with pytest.raises(UserError, match="click"):
+        KuaiRand(root=str(root)).read()
+    rows.assign(is_rand=np.nan).to_csv(path, index=False)
+    with pytest.raises(UserError, match="is_rand that is neither 0 nor 1"):
+        KuaiRand(root=str(root)).read()

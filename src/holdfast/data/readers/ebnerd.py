@@ -21,10 +21,10 @@ from holdfast.data.card import DatasetCard
 from holdfast.data.contract import accept
 from holdfast.data.faults import check_on_bad_rows
 from holdfast.data.log import Log
-from holdfast.data.readers.reading_history import reads_before
+from holdfast.data.readers.reading_history import all_reads, reads_before
 from holdfast.data.readers.shipped_card import card_for
 from holdfast.data.readers.tables import existing_root, first_file, read_arrow, to_frame
-from holdfast.data.readers.visits import active_days, next_visits
+from holdfast.data.readers.visits import active_days, merge_active_days, next_visits, visits_of
 
 DATASET = "ebnerd"
 # Never read_time, scroll_percentage or next_scroll_percentage: they are known only afterwards.
@@ -90,7 +90,7 @@ class EbNerd:
         if articles_file is None and self.card is None:
             of_articles = {*ARTICLES, ARTICLE_AGE}
             card = replace(card, features=tuple(f for f in card.features if f.name not in of_articles))
-        parts = [_read_part(folder, card) for folder in _folders(root)]
+        parts, read_days = zip(*(_read_part(folder, card) for folder in _folders(root)), strict=True)
         frame = pd.concat(parts, ignore_index=True)
         days = active_days(frame["user_id"], frame["shown_at"], time_zone=card.time_zone)
         frame["next_visit_at"] = next_visits(
@@ -104,6 +104,8 @@ class EbNerd:
             observed_until=frame["shown_at"].max() + pd.Timedelta(1, "us"),
             on_bad_rows=self.on_bad_rows,
             where=f"at {root}",
+            # Whoever read an article was here: recency and frequency reach back before the first impression.
+            visits=visits_of(merge_active_days([days, *read_days])),
         )
 
 
@@ -117,8 +119,8 @@ def _folders(root: Path) -> list[Path]:
     return [first_file(candidates, dataset=DATASET).parent]
 
 
-def _read_part(folder: Path, card: DatasetCard) -> pd.DataFrame:
-    """The rows of one split: behaviors with the reading history that was written for them."""
+def _read_part(folder: Path, card: DatasetCard) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of one split, with the reading history written for them, and the active days it tells of."""
     table = read_arrow(folder / "behaviors.parquet", columns=BEHAVIORS, dataset=DATASET)
     impressions = _impressions(table, card)
     history = first_file([folder / "history.parquet"], dataset=DATASET)
@@ -137,7 +139,9 @@ def _read_part(folder: Path, card: DatasetCard) -> pd.DataFrame:
     num_clicks = np.bincount(impression[clicked], minlength=len(impressions))
     opened = clicked & (num_clicks[impression] == 1)
     rows["dwell_seconds"] = rows.pop("next_read_time").where(opened)
-    return rows
+    read = all_reads(reads)
+    read_at = read["read_at"].dt.tz_localize("UTC")
+    return rows, active_days(read["user_id"], read_at, time_zone=card.time_zone)
 
 
 def _impressions(table: pa.Table, card: DatasetCard) -> pd.DataFrame:

@@ -19,8 +19,15 @@ from holdfast.data.faults import check_on_bad_rows
 from holdfast.data.log import Log, local_midnight
 from holdfast.data.readers.kuairand_side_tables import join_users, join_videos
 from holdfast.data.readers.shipped_card import card_for
-from holdfast.data.readers.tables import existing_root, first_file, read_table, stream_integers, where_to_get
-from holdfast.data.readers.visits import active_days, merge_active_days, next_visits
+from holdfast.data.readers.tables import (
+    existing_root,
+    first_file,
+    flags,
+    read_table,
+    stream_integers,
+    where_to_get,
+)
+from holdfast.data.readers.visits import active_days, merge_active_days, next_visits, visits_of
 
 DATASET = "kuairand"
 VARIANTS = ("pure", "1k", "27k")
@@ -74,6 +81,12 @@ class KuaiRand:
         videos = read_table(self._side_table(folder, "video_features_basic"), dataset=DATASET)
         kept, days = [], []
         for piece in self._pieces(folder):
+            unknown = int((~piece["is_rand"].isin([0, 1])).sum())
+            if unknown:
+                raise UserError(
+                    f"{unknown} rows at {folder} have an is_rand that is neither 0 nor 1, so it is not known "
+                    "whether chance chose them; copy the files again"
+                )
             seen = piece[["user_id", "time_ms"]].dropna()
             days.append(active_days(seen["user_id"], _moments(seen["time_ms"]), time_zone=card.time_zone))
             kept.append(self._select(piece))
@@ -91,6 +104,8 @@ class KuaiRand:
             observed_until=local_midnight(int(visits["day"].max()) + 1, card.time_zone),
             on_bad_rows=self.on_bad_rows,
             where=f"at {folder}",
+            # Whatever rows are kept, all of them tell when users were here.
+            visits=visits_of(visits),
         )
 
     def _card(self) -> DatasetCard:
@@ -135,6 +150,7 @@ def _moments(time_ms: pd.Series) -> pd.Series:
 def _contract_columns(log: pd.DataFrame, card: DatasetCard) -> pd.DataFrame:
     """The log in the contract's words; a request is what one user was shown at one moment, ``[N]``."""
     shown_at = _moments(log["time_ms"])
+    clicks = flags(log["is_click"])
     clicked = (log["is_click"] == 1).to_numpy(dtype=bool, na_value=False)
     drawn = (log["is_rand"] == 1).to_numpy(dtype=bool, na_value=False)
     return pd.DataFrame(
@@ -145,7 +161,7 @@ def _contract_columns(log: pd.DataFrame, card: DatasetCard) -> pd.DataFrame:
             "shown_at": shown_at,
             "propensity": np.where(drawn, 1.0 / NUM_RANDOM_POOL, np.nan),
             "policy": pd.Series(np.where(drawn, "random", "standard"), dtype="str"),
-            "click": clicked,
+            "click": clicks,
             # No content_seconds: replays let play time exceed the video's length.
             "dwell_seconds": (log["play_time_ms"].astype("float64") / 1000.0).where(clicked),
             "tab": log["tab"],

@@ -22,6 +22,7 @@ from holdfast.data.readers.shipped_card import card_for
 from holdfast.data.readers.tables import (
     existing_root,
     first_file,
+    flags,
     read_arrow,
     read_table,
     require_columns,
@@ -113,7 +114,7 @@ class OpenBandit:
                 "slot": table["position"] - 1,
                 "propensity": table[propensity],
                 "policy": pd.Series([policy] * len(table), dtype="str"),
-                "click": _clicks(table["click"]),
+                "click": flags(table["click"]),
                 **{name: table[name] for name in USER_FEATURES},
                 "affinity": _affinity_of_shown(table),
             }
@@ -129,11 +130,6 @@ def _read_rounds(path: Path) -> pd.DataFrame:
         return to_frame(pa_csv.read_csv(path, convert_options=options))
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"cannot read {path} as CSV ({error}); copy it again") from error
-
-
-def _clicks(column: pd.Series) -> pd.Series:
-    """0 and 1 as booleans; anything else is left for the contract to refuse."""
-    return column.astype("boolean") if column.dropna().isin([0, 1]).all() else column
 
 
 def _affinity_of_shown(table: pd.DataFrame) -> Floats:

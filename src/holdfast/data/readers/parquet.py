@@ -15,7 +15,7 @@ from holdfast.data.canonical import COLUMN_NAMES
 from holdfast.data.card import DatasetCard, read_card
 from holdfast.data.contract import accept
 from holdfast.data.faults import check_on_bad_rows
-from holdfast.data.log import CARD_FILE, LOG_FILE, OBSERVED_FILE, Log
+from holdfast.data.log import CARD_FILE, LOG_FILE, OBSERVED_FILE, VISITS_FILE, Log
 from holdfast.data.readers.tables import existing_root, read_arrow, to_frame, where_to_get
 
 DATASET = "canonical"
@@ -27,7 +27,7 @@ class ParquetLog:
 
     Attributes:
         root: a folder that ``Log.write`` made, a Parquet file, or a folder of Parquet shards, which are read
-            in the order of their names.
+            in the order of their names. ``visits.parquet`` beside them tells of visits that left no row.
         on_bad_rows: ``refuse``, or ``quarantine`` to set aside rows that break the contract.
         card: the dataset card; None for ``card.yaml`` in the folder, or beside the file.
         observed_until: the moment, ISO 8601 with its offset from UTC, before which the log knows everything
@@ -60,6 +60,7 @@ class ParquetLog:
             observed_until=self._observed_until(folder, frame),
             on_bad_rows=self.on_bad_rows,
             where=f"at {root}",
+            visits=_read_visits(folder),
         )
 
     def _observed_until(self, folder: Path, frame: pd.DataFrame) -> pd.Timestamp:
@@ -91,12 +92,18 @@ def _has_moments(frame: pd.DataFrame, name: str) -> bool:
     return zoned and bool(frame[name].notna().any())
 
 
+def _read_visits(folder: Path) -> pd.DataFrame | None:
+    path = folder / VISITS_FILE
+    return to_frame(read_arrow(path, dataset=DATASET)) if path.is_file() else None
+
+
 def _shards(root: Path) -> list[Path]:
     if root.is_file():
         return [root]
     if (root / LOG_FILE).is_file():
         return [root / LOG_FILE]
-    shards = sorted(root.glob("*.parquet")) or sorted(root.rglob("*.parquet"))
+    found = sorted(root.glob("*.parquet")) or sorted(root.rglob("*.parquet"))
+    shards = [path for path in found if path.name != VISITS_FILE]
     if not shards:
         raise UserError(f"found no {root / LOG_FILE} and no other *.parquet in it; {where_to_get(DATASET)}")
     return shards

@@ -11,6 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 
+def all_reads(histories: pa.Table) -> pd.DataFrame:
+    """One row a read, sorted by user and time: ``user_id``, ``read_at`` (UTC without a zone), ``article``."""
+    lengths = pc.fill_null(pc.list_value_length(histories["article_id_fixed"]), 0).to_numpy()
+    moments = pc.list_flatten(histories["impression_time_fixed"]).to_numpy()
+    reads = pd.DataFrame(
+        {
+            "user_id": np.repeat(histories["user_id"].to_numpy().astype(np.int64), lengths),
+            "read_at": moments.astype("datetime64[us]"),
+            "article": pc.list_flatten(histories["article_id_fixed"]).to_numpy().astype(np.int64),
+        }
+    )
+    return reads.sort_values(["user_id", "read_at"], kind="stable", ignore_index=True)
+
+
 def reads_before(
     user_id: pd.Series, shown_at: pd.Series, histories: pa.Table, *, max_length: int
 ) -> pd.Series:
@@ -26,15 +40,7 @@ def reads_before(
     Returns:
         One int64 array of 0 to ``max_length`` articles an impression, ``[M]``; empty where nothing was read.
     """
-    lengths = pc.fill_null(pc.list_value_length(histories["article_id_fixed"]), 0).to_numpy()
-    moments = pc.list_flatten(histories["impression_time_fixed"]).to_numpy()
-    reads = pd.DataFrame(
-        {
-            "user_id": np.repeat(histories["user_id"].to_numpy().astype(np.int64), lengths),
-            "read_at": moments.astype("datetime64[us]"),
-            "article": pc.list_flatten(histories["article_id_fixed"]).to_numpy().astype(np.int64),
-        }
-    ).sort_values(["user_id", "read_at"], kind="stable", ignore_index=True)
+    reads = all_reads(histories)
     users, starts = np.unique(reads["user_id"].to_numpy(), return_index=True)
     asked = pd.DataFrame(
         {

@@ -126,3 +126,8 @@ def _csv_options(integers: Sequence[str] = ()) -> pa_csv.ConvertOptions:
         strings_can_be_null=True,
         **(kept if integers else {"column_types": {"tag": pa.string(), "upload_dt": pa.string()}}),
     )
+
+
+def flags(column: pd.Series) -> pd.Series:
+    """0 and 1 as booleans; anything else is left for the contract to refuse."""
+    return column.astype("boolean") if column.dropna().isin([0, 1]).all() else column

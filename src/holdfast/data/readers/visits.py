@@ -30,6 +30,13 @@ def active_days(user_id: pd.Series, moment: pd.Series, *, time_zone: str) -> pd.
     return _first(seen)
 
 
+def visits_of(days: pd.DataFrame) -> pd.DataFrame:
+    """What ``Log.visits`` wants: ``user_id`` and ``visited_at``, the start of each active day, in UTC."""
+    return pd.DataFrame(
+        {"user_id": days["user_id"], "visited_at": days["starts_at"].dt.tz_localize("UTC").dt.as_unit("us")}
+    )
+
+
 def merge_active_days(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The active days of several parts of a log; a day seen in two starts with the earlier."""
     return _first(pd.concat(parts, ignore_index=True))
