@@ -90,3 +90,25 @@ def test_completion_is_installed_for_the_name_of_the_command(capsys, monkeypatch
     monkeypatch.setattr(sys, "argv", ["/usr/bin/holdfast", "-sc", "install=bash"])
     assert main(["-sc", "install=bash"]) == 0
     assert capsys.readouterr().out.rstrip().endswith("hydra_bash_completion holdfast")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["split.num_folds=3", "--cfg", "job", "trainer.max_epochs=9"],
+        ["trainer.max_epochs=9", "--cfg=job", "split.num_folds=3"],
+        ["trainer.max_epochs=9", "split.num_folds=3", "-c", "job"],
+    ],
+)
+def test_options_may_stand_anywhere_among_the_overrides(capsys, words):
+    assert main(["run", *words]) == 0
+    out = capsys.readouterr().out
+    assert "max_epochs: 9" in out
+    assert "num_folds: 3" in out
+
+
+def test_after_another_command_the_shell_is_told_nothing(capsys, monkeypatch):
+    monkeypatch.setenv("COMP_LINE", "holdfast export ")
+    assert main(["-sc", "query=bash"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out + captured.err == ""

@@ -106,6 +106,11 @@ def test_unknown_keys_and_wrong_types_are_refused_before_anything_is_built(overr
         ("stages=[fitt]", r"stages are \['fitt'\]; choose"),
         ("name=a/b", r"name is 'a/b'; it becomes a folder"),
         ("tracking.mode=on", r"tracking"),
+        ("trainer.strategy=ddp_fork", r"trainer: strategy is 'ddp_fork'; choose from"),
+        ("trainer.accelerator=tpu7", r"trainer: accelerator is 'tpu7'"),
+        ("trainer.criterion=validation/foo", r"trainer\.criterion is 'validation/foo', which is not logged"),
+        ("fusion.weights={click:0,dwell:0,retention:0}", r"fusion: fusion\.weights are 0 for all"),
+        ("~objective.balance.weights.dwell", r"objective\.balance: weights has no entry for \['dwell'\]"),
     ],
 )
 def test_values_out_of_range_are_refused_on_construction(override, said):
@@ -121,3 +126,13 @@ def test_a_users_own_folder_comes_first_on_the_search_path(tmp_path):
     config = compose(["model/mixture=tiny"], config_dir=str(tmp_path))
     assert OmegaConf.select(config, "model.mixture.num_experts") == 1
     check_config(config)
+
+
+def test_a_component_of_another_kind_is_refused_by_name(tmp_path):
+    (tmp_path / "model" / "mixture").mkdir(parents=True)
+    (tmp_path / "model" / "mixture" / "odd.yaml").write_text(
+        "_target_: holdfast.data.encoder.EncoderSettings\nmin_count: 2\nmax_vocabulary: 9\nclip: 1.0\n"
+    )
+    config = compose(["model/mixture=odd"], config_dir=str(tmp_path))
+    with pytest.raises(UserError, match=r"model\.mixture: EncoderSettings is no Mixture, which has build"):
+        plan(config)

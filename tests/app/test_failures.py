@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from holdfast.app import failures
 from holdfast.core.errors import UserError
@@ -61,3 +62,13 @@ def test_the_traceback_is_shown_only_when_asked_for(monkeypatch, capsys):
     monkeypatch.setenv("HOLDFAST_DEBUG", "1")
     failures.report(error)
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_full_disk_and_broken_yaml_are_no_defects_of_ours():
+    # numpy says so without an error number.
+    full = caught(lambda: raise_(OSError("458112 requested and 329696 written")))
+    assert failures.exit_code(full) == 2
+    assert "is the disk full?" in failures.message(full)
+    broken = caught(lambda: yaml.safe_load("a: ["))
+    assert failures.exit_code(broken) == 2
+    assert "not valid YAML" in failures.message(broken)

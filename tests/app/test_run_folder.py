@@ -76,3 +76,12 @@ def test_a_file_in_the_way_of_a_folder_is_named(tmp_path):
     (tmp_path / "a").write_text("in the way")
     with pytest.raises(UserError, match="choose another place with runs_dir"):
         new_run_folder(tmp_path, "a")
+
+
+def test_a_damaged_neighbour_does_not_stand_in_the_way(tmp_path):
+    config = {"name": "a", "seed": 0, "stages": ["prepare", "fit"]}
+    good, broken = started(tmp_path / "a" / "1"), started(tmp_path / "a" / "2")
+    broken.config_file.write_text("[unclosed")
+    found = newest_unfinished(tmp_path, "a", config)
+    assert found is not None
+    assert found.path == good.path

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from holdfast.core.errors import UserError
 from holdfast.data.encoded import EncodedWindow, load_window
 
 
@@ -68,5 +69,18 @@ def test_a_window_without_lists_and_objectives_in_order(tmp_path: Path):
 def test_a_missing_column_is_named(tmp_path: Path):
     make_window().save(tmp_path / "train")
     (tmp_path / "train" / "slot.npy").unlink()
-    with pytest.raises(FileNotFoundError, match=r"slot\.npy"):
+    with pytest.raises(UserError, match=r"slot\.npy.*prepare the windows again"):
+        load_window(tmp_path / "train")
+
+
+def test_a_column_that_was_cut_off_or_has_another_length_is_refused(tmp_path: Path):
+    make_window().save(tmp_path / "train")
+    path = tmp_path / "train" / "value.npy"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) - 3])
+    for memory_map in (True, False):
+        with pytest.raises(UserError, match="is damaged"):
+            load_window(tmp_path / "train", memory_map=memory_map)
+    np.save(path, np.zeros((2, 2), dtype=np.float32))
+    with pytest.raises(UserError, match="its columns have"):
         load_window(tmp_path / "train")

@@ -11,7 +11,13 @@ SCORES = {"click": torch.tensor([0.5, 0.1, 0.0]), "dwell": torch.tensor([4.0, 10
 
 def test_product_by_hand() -> None:
     fused = WeightedProduct(weights={"click": 1.0, "dwell": 0.5}, floor=0.01).fuse(SCORES)
-    torch.testing.assert_close(fused, torch.tensor([1.0, 1.0, 0.05]))
+    torch.testing.assert_close(fused, torch.tensor([1.0, 1.0, 0.05]).log())
+
+
+def test_large_exponents_still_order() -> None:
+    fused = WeightedProduct(weights={"click": -3.0, "dwell": 100.0}).fuse(SCORES)
+    assert torch.isfinite(fused).all()
+    assert fused.argsort().tolist() == [0, 2, 1]
 
 
 def test_the_order_of_products_does_not_depend_on_units() -> None:

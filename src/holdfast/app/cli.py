@@ -5,7 +5,9 @@ Nothing heavy is imported before it is known what was asked, so that help and co
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -21,10 +23,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Threads that wait by spinning take the cores from each other as soon as anything else runs beside them.
     # It has to be said before torch is imported; whoever sets it knows better.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    with contextlib.suppress(ValueError):  # only the main thread may listen to signals
+        signal.signal(signal.SIGTERM, _interrupted)
     try:
         return _dispatch(words)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place where all messages are made
         return failures.report(error)
+
+
+def _interrupted(number: int, frame: object) -> None:
+    """Being told to stop is like Ctrl-C: the run is marked as ended, and can be resumed."""
+    raise KeyboardInterrupt
 
 
 def _dispatch(words: list[str]) -> int:
@@ -67,6 +76,8 @@ def _complete(words: list[str]) -> int:
     typed = line.split()
     if words and words[0].startswith("query=") and (len(typed) < 2 or (len(typed) == 2 and line[-1] != " ")):
         print("run export --help --version")
+        return 0
+    if words and words[0].startswith("query=") and len(typed) >= 2 and typed[1] != "run":
         return 0
     if len(typed) >= 2 and typed[1] == "run":
         os.environ["COMP_LINE"] = line.replace(" run", "", 1)

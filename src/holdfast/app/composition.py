@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+import torch
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
@@ -21,6 +22,7 @@ from holdfast.models.ranker import RankerSettings
 from holdfast.objectives.balancing import StaticBalance
 from holdfast.objectives.weighting import PropensityWeighting
 from holdfast.tracking.weights_and_biases import Wandb
+from holdfast.training.selection import check_criterion
 from holdfast.training.settings import OptimizerSettings, TrainerSettings
 
 GROUPS = (
@@ -105,21 +107,50 @@ def plan(config: DictConfig) -> Plan:
     head_nodes = OmegaConf.select(config, "model.heads")
     if not head_nodes:
         raise UserError("model.heads is empty; a run needs at least one of click, dwell and retention")
-    heads = {str(name): build(config, f"model.heads.{name}") for name in head_nodes}
+    heads = {str(name): _kind(config, f"model.heads.{name}", Head) for name in head_nodes}
     made = {
         key: build(config, key)
-        for key in ("split", "history", "encoder", "fusion", "optimizer", "trainer", "evaluation", "tracking")
+        for key in ("split", "history", "encoder", "optimizer", "trainer", "evaluation", "tracking")
     }
+    made["fusion"] = _kind(config, "fusion", Fusion)
+    _check_together(made["fusion"], build(config, "objective.balance"), made["trainer"], heads)
     return Plan(
         settings=run_settings(config),
-        source=build(config, "data"),
+        source=_kind(config, "data", LogSource),
         ranker=build(config, "model.ranker"),
-        mixture=build(config, "model.mixture"),
+        mixture=_kind(config, "model.mixture", Mixture),
         heads=heads,
         weighting=build(config, "objective.weighting"),
         balance=build(config, "objective.balance"),
         **made,
     )
+
+
+def _check_together(
+    fusion: Fusion, balance: StaticBalance, trainer: TrainerSettings, heads: dict[str, Head]
+) -> None:
+    """Refuse now what would only be found after minutes of preparing and training."""
+    known = dict.fromkeys(heads, 1)
+    check_criterion(trainer.criterion, objectives=tuple(heads), known=known)
+    for key, check_it in (
+        ("fusion", lambda: fusion.fuse({name: torch.ones(1) for name in heads})),
+        ("objective.balance", lambda: balance.check(tuple(heads))),
+    ):
+        try:
+            check_it()
+        except ValueError as error:
+            raise UserError(f"{key}: {error}") from error
+
+
+def _kind(config: DictConfig, key: str, protocol: type[Any]) -> Any:
+    """Build a component, and refuse one that cannot do what its place asks for."""
+    made = build(config, key)
+    if not isinstance(made, protocol):
+        wanted = sorted(name for name in vars(protocol) if not name.startswith("_"))
+        raise UserError(
+            f"{key}: {type(made).__name__} is no {protocol.__name__}, which has {', '.join(wanted)}"
+        )
+    return made
 
 
 def run_settings(config: DictConfig) -> RunSettings:

@@ -59,6 +59,11 @@ def _check(folder: RunFolder) -> int:
 
         made = plan(OmegaConf.create(folder.saved_config()))
         run = Run(folder=folder, plan=made, console=Console(), run_log=LocalRunLog())
+        if not folder.is_done("export"):
+            raise UserError(
+                f"the run in {folder.path} has no bundle of its present model; "
+                f"`holdfast export {folder.path}` writes one"
+            )
         prepared = run.prepared
         report = check_parity(
             folder.bundle, run.trained_ranker(), prepared.encoder(), made.fusion, prepared.test_rows()

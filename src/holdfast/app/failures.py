@@ -8,6 +8,8 @@ import sys
 import traceback
 from pathlib import Path
 
+import yaml
+
 from holdfast.core.errors import UserError
 
 DEBUG_VARIABLE = "HOLDFAST_DEBUG"
@@ -52,11 +54,15 @@ def report(error: BaseException) -> int:
 def _text(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename is not None and not isinstance(error, UserError):
         return f"{error.strerror or error}: {error.filename}; check that the path exists and is writable"
+    if isinstance(error, OSError) and not isinstance(error, UserError):
+        return f"could not read or write a file ({error}); is the disk full?"
+    if isinstance(error, yaml.YAMLError):
+        return f"a settings file is not valid YAML: {error}"
     if unknown := re.match(r"Could not override '([^']+)'", str(error)):
         return f"there is no setting {unknown[1]!r}; `holdfast run --cfg job` lists them all"
     lines = [str(error).strip()]
     if override := getattr(error, "override", None):  # Hydra's parser says what is wrong, but not where
-        lines.insert(0, f"cannot read {override!r}:")
+        lines.insert(0, f"cannot read {override!r}; quote a value with special characters: key='...'.")
     cause = error.__cause__
     # Hydra says that composing failed, and only its cause says why.
     if cause is not None and type(error).__module__.startswith("hydra") and str(cause) not in str(error):
@@ -65,14 +71,11 @@ def _text(error: BaseException) -> str:
 
 
 def _is_users_mistake(error: BaseException) -> bool:
-    if isinstance(error, UserError):
-        return True
-    if isinstance(error, (PermissionError, FileNotFoundError, IsADirectoryError, NotADirectoryError)):
+    # An OSError is the state of the machine, a full disk or a read-only folder, and no defect.
+    if isinstance(error, (UserError, OSError, yaml.YAMLError)):
         return True
     if type(error).__module__.startswith(("hydra.errors", "hydra.core", "omegaconf")):
         return True
-    if isinstance(error, OSError) and error.errno is not None:
-        return True  # a full disk, a read-only folder: the machine's state, not a defect
     # A ValueError that our own code or Hydra raised is a refused argument; any other is a defect of ours.
     return isinstance(error, ValueError) and _raised_in_holdfast_or_hydra(error)
 

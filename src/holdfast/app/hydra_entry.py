@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from itertools import islice
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
@@ -21,11 +22,29 @@ CONFIG_NAME = "run"
 
 def run_with_hydra(words: Sequence[str]) -> int:
     """Run ``holdfast run`` with the words that follow it."""
-    words = list(words)
+    words = _options_first(words)
     if any(word == "--cfg" or word == "-c" or word.startswith("--cfg=") for word in words):
         _check_before_printing(words)
     _hydra_main(words, "holdfast")
     return 0
+
+
+def _options_first(words: Sequence[str]) -> list[str]:
+    """The same words with options before overrides: Hydra's parser takes them only side by side."""
+    long = ("--cfg", "--config-dir", "--config-name", "--config-path", "--package", "--info")
+    with_value = (*long, "-c", "-cd", "-cn", "-cp", "-p", "-i")
+    options: list[str] = []
+    overrides: list[str] = []
+    waiting = iter(words)
+    for word in waiting:
+        if word.startswith("-"):
+            options.append(word)
+            if word in with_value:
+                options.extend(islice(waiting, 1))
+        else:
+            overrides.append(word)
+    # Between them goes what cannot be mistaken for the value of an option.
+    return [*options, *(["--"] if options and overrides else []), *overrides]
 
 
 def complete_with_hydra(words: Sequence[str]) -> int:

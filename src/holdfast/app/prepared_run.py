@@ -37,6 +37,8 @@ class PreparedRun:
         if not path.is_file():
             raise UserError(f"{self.folder} holds no prepared windows; run the stage prepare first")
         summary: dict[str, Any] = read_json(path)
+        if not isinstance(summary, dict) or not {"objectives", "card", "windows", "log"} <= set(summary):
+            raise UserError(f"{path} is damaged: it lacks what the stage prepare wrote; prepare again")
         return summary
 
     @property

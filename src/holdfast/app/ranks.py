@@ -20,6 +20,7 @@ from holdfast.core.errors import UserError
 COMMAND = "assist"
 RANK_VARIABLES = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
 PATIENCE_SECONDS = 3600.0
+_STARTED_AT = time.time()
 
 
 def process_rank() -> int:
@@ -51,8 +52,13 @@ def assist_command(words: Sequence[str]) -> int:
     return 0
 
 
-def assist(folder: RunFolder, *, resume: bool) -> None:
+def assist(folder: RunFolder, *, resume: bool, prepared_anew: bool = False) -> None:
     """Fit beside the first process, and leave everything else to it.
+
+    Args:
+        folder: of the run.
+        resume: whether the first process resumes.
+        prepared_anew: whether it prepares the windows first; what it prepared some other day is then too old.
 
     Raises:
         UserError: the first process does not get ready.
@@ -66,7 +72,8 @@ def assist(folder: RunFolder, *, resume: bool) -> None:
     from holdfast.tracking.fan_out import Fanout
 
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (folder.is_run and folder.is_done("prepare")):
+    since = _STARTED_AT if prepared_anew and not resume else 0.0
+    while not (folder.is_run and folder.is_done("prepare") and folder.marked_at() >= since):
         if time.monotonic() > deadline:
             raise UserError(
                 f"the first process has not prepared {folder.path} within an hour; look at its output"

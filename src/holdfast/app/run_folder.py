@@ -105,9 +105,13 @@ class RunFolder:
             state = read_json(self._state_file)
         except ValueError as error:
             raise UserError(str(error)) from error
-        if not isinstance(state, dict):
+        if not isinstance(state, dict) or not all(isinstance(each, dict) for each in state.values()):
             raise UserError(f"{self._state_file} does not hold a mapping; it may have been edited")
         return state
+
+    def marked_at(self) -> float:
+        """When a stage was last marked, in seconds since 1970."""
+        return self._state_file.stat().st_mtime
 
     def is_done(self, stage: str) -> bool:
         """Whether a stage has been finished."""
@@ -166,8 +170,11 @@ def newest_unfinished(runs_dir: Path, name: str, config: dict[str, Any]) -> RunF
         folder = RunFolder(path)
         if not folder.is_run:
             continue
-        saved = folder.saved_config()
-        unfinished = any(not folder.is_done(stage) for stage in config["stages"])
+        try:
+            saved = folder.saved_config()
+            unfinished = any(not folder.is_done(stage) for stage in config["stages"])
+        except (UserError, OSError):
+            continue  # a damaged neighbour is no run to go on with
         if unfinished and not differing_keys(saved, config):
             return folder
     return None

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from holdfast.app.composition import check_config, plan, resolved, run_settings, to_yaml
@@ -26,7 +27,7 @@ from holdfast.app.run_folder import (
     new_run_folder,
     newest_unfinished,
 )
-from holdfast.app.settings import RunSettings
+from holdfast.app.settings import STAGES, RunSettings
 from holdfast.app.stages import NEEDS, STAGE_FUNCTIONS, Run, resting_on
 from holdfast.core.errors import UserError
 from holdfast.core.files import clear_unfinished, read_json, write_json
@@ -47,7 +48,7 @@ def run(config: DictConfig, *, overrides: Sequence[str] = (), console: Console |
         UserError: the configuration, the log or the saved run is at fault; nothing half-written is left.
     """
     check_config(config)
-    if process_rank() > 0:
+    if process_rank() > 0 and config.trainer.devices * config.trainer.num_nodes > 1:
         return _assist(run_settings(config))
     console = console or Console()
     folder, final = _locate(config, overrides, console)
@@ -82,26 +83,38 @@ def _assist(settings: RunSettings) -> RunFolder:
         raise UserError("several processes must work in one folder: name it with run_dir=...")
     folder = RunFolder(Path(settings.run_dir))
     if "fit" in settings.stages:
-        assist(folder, resume=settings.resume)
+        assist(folder, resume=settings.resume, prepared_anew="prepare" in settings.stages)
     return folder
 
 
 def _walk(run: Run, settings: RunSettings) -> None:
     stages = settings.ordered_stages()
+    _check_needs(run.folder, stages, resume=settings.resume)
+    if "fit" in stages and run.plan.trainer.accelerator == "gpu" and not torch.cuda.is_available():
+        raise UserError("trainer.accelerator is gpu, and PyTorch sees none here; choose trainer=default")
     for stage in stages:
         if settings.resume and run.folder.is_done(stage):
             run.console.say(stage, "done before; resuming after it")
             continue
-        missing = [need for need in NEEDS[stage] if not run.folder.is_done(need)]
-        if missing:
-            raise UserError(
-                f"the stage {stage!r} needs {' and '.join(missing)}, not finished in {run.folder.path}; "
-                f"say stages=[{','.join([*missing, stage])}] or resume=true"
-            )
         watch = Stopwatch()
         run.folder.mark(stage, done=False, after=resting_on(stage))
         STAGE_FUNCTIONS[stage](run, resume=settings.resume)
         run.folder.mark(stage, done=True, seconds=watch.seconds, after=resting_on(stage))
+
+
+def _check_needs(folder: RunFolder, stages: Sequence[str], *, resume: bool) -> None:
+    """Refuse stages of which one would lack what it needs, before any of them undoes anything."""
+    done = {stage for stage in STAGES if folder.is_done(stage)}
+    for stage in stages:
+        if resume and stage in done:
+            continue
+        missing = [need for need in NEEDS[stage] if need not in done]
+        if missing:
+            raise UserError(
+                f"the stage {stage!r} needs {' and '.join(missing)}, which {folder.path} would lack then; "
+                f"say stages=[{','.join([*missing, stage])}] or resume=true"
+            )
+        done = (done - set(resting_on(stage))) | {stage}
 
 
 def _locate(config: DictConfig, overrides: Sequence[str], console: Console) -> tuple[RunFolder, DictConfig]:
@@ -136,8 +149,12 @@ def _reconcile(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) 
     """The saved configuration, with what was asked anew and may be."""
     asked, saved = resolved_or_missing(config), folder.saved_config()
     touched = {_root(override) for override in overrides}
-    if touched - set(CHANGEABLE):
-        changed = differing_keys(saved, asked)
+    fixed = touched - set(CHANGEABLE)
+    if fixed:
+        # A study may have set anything; any other word is about its own part of the configuration.
+        parts = set(saved) | set(asked) if "experiment" in fixed else fixed
+        before, now = ({key: each[key] for key in parts if key in each} for each in (saved, asked))
+        changed = differing_keys(before, now)
         if changed:
             raise UserError(
                 f"the run in {folder.path} was made with other values of {', '.join(changed)}; "

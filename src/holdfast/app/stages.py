@@ -19,7 +19,7 @@ from holdfast.app.ranks import others_assist
 from holdfast.app.run_folder import RunFolder
 from holdfast.app.settings import STAGES
 from holdfast.core.errors import UserError
-from holdfast.core.files import read_json, whole_file, write_json, write_text
+from holdfast.core.files import read_json, whole_file, whole_folder, write_json, write_text
 from holdfast.models.ranker import Ranker, build_ranker
 from holdfast.tracking.run_log import RunLog
 
@@ -203,9 +203,13 @@ def export(run: Run, *, resume: bool) -> None:
 
     prepared, fusion = run.prepared, run.plan.fusion
     ranker, encoder, rows = run.trained_ranker(), prepared.encoder(), prepared.test_rows()
-    with run.console.working("export", "writing the bundle and comparing onnxruntime with PyTorch"):
+    with (
+        run.console.working("export", "writing the bundle and comparing onnxruntime with PyTorch"),
+        # Only a bundle that was proven takes its place.
+        whole_folder(run.folder.bundle) as unproven,
+    ):
         bundle = write_bundle(
-            run.folder.bundle,
+            unproven,
             model=ranker,
             fusion=fusion,
             fusion_description={"kind": type(fusion).__name__, **_settings_of(fusion)},
@@ -218,9 +222,9 @@ def export(run: Run, *, resume: bool) -> None:
             sample_rows=rows,
             history_features=prepared.history_features,
         )
-        parity = check_parity(run.folder.bundle, ranker, encoder, fusion, rows)
-    if not parity.passed:
-        raise RuntimeError(f"the bundle in {run.folder.bundle} must not be served: {parity.summary()}")
+        parity = check_parity(unproven, ranker, encoder, fusion, rows)
+        if not parity.passed:
+            raise RuntimeError(f"the bundle must not be served: {parity.summary()}")
     record = {
         "size_bytes": bundle.size_bytes,
         "identity": bundle.identity,

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from holdfast.core.errors import UserError
 from holdfast.core.files import read_json, whole_folder, write_json
 from holdfast.data.card import Objective
 
@@ -90,8 +91,23 @@ def load_window(folder: Path, *, memory_map: bool = False) -> EncodedWindow:
     """Read a window that ``EncodedWindow.save`` wrote.
 
     Raises:
-        FileNotFoundError: a column is missing.
+        UserError: a column is missing, cut off, or of another length than the others.
     """
+    try:
+        window = _read_window(folder, memory_map=memory_map)
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise UserError(f"{folder} is damaged ({error}); prepare the windows again") from error
+    lengths = {
+        field.name: len(getattr(window, field.name))
+        for field in fields(window)
+        if field.name not in ("name", "objectives", "lists")
+    }
+    if len(set(lengths.values())) != 1:
+        raise UserError(f"{folder} is damaged: its columns have {lengths} rows; prepare the windows again")
+    return window
+
+
+def _read_window(folder: Path, *, memory_map: bool) -> EncodedWindow:
     meta = read_json(folder / META_FILE)
     mode: Literal["r"] | None = "r" if memory_map else None
     columns: dict[str, Any] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -118,6 +118,7 @@ def _plain(value: Any) -> Any:
     return None if pd.isna(value) else value
 
 
+@runtime_checkable
 class LogSource(Protocol):
     """Whatever a log can be read from: files in a public format, or a world that makes it up."""
 

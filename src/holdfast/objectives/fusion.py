@@ -15,10 +15,11 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class WeightedProduct:
-    r"""A product of powers: :math:`\prod_k \max(s_k, \epsilon)^{w_k}`.
+    r"""A product of powers, as its logarithm: :math:`\sum_k w_k \log \max(s_k, \epsilon)`.
 
-    Units do not matter: seconds or minutes of dwell give the same order. An exponent of 0 leaves an objective
-    out; a negative one makes its score count against a row.
+    It gives the same order as the product :math:`\prod_k s_k^{w_k}`, and can neither overflow nor underflow,
+    which would tie everything. Units do not matter: seconds or minutes of dwell give the same order. An
+    exponent of 0 leaves an objective out; a negative one makes its score count against a row.
 
     Attributes:
         weights: exponent of each objective; those that a model does not predict are passed over.
@@ -34,7 +35,7 @@ class WeightedProduct:
             raise ValueError(f"floor is {self.floor}; it must be above 0 and finite")
 
     def fuse(self, scores: Mapping[str, Tensor]) -> Tensor:
-        """The product for each row, ``[B]``.
+        """The logarithm of the product for each row, ``[B]``.
 
         Raises:
             ValueError: a score has no weight, or no score has one other than 0.
@@ -42,7 +43,7 @@ class WeightedProduct:
         terms = [
             weight * score.clamp(min=self.floor).log() for weight, score in _weighted(self.weights, scores)
         ]
-        return torch.stack(terms).sum(0).exp()
+        return torch.stack(terms).sum(0)
 
 
 @dataclass(frozen=True, kw_only=True)

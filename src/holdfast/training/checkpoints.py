@@ -160,7 +160,7 @@ _FRESH_START = "start again with resume=false, or name another run folder"
 
 def _load_whole(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise UserError(f"{path} is missing, though the run that should be resumed wrote it; {_FRESH_START}")
+        raise UserError(f"{path} is missing; {_FRESH_START}")
     try:
         # torch does not compare the checksums that it writes.
         with zipfile.ZipFile(path) as archive:

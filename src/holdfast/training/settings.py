@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 
 PRECISIONS = ("32-true", "bf16-mixed")
+ACCELERATORS = ("auto", "cpu", "gpu")
+# Strategies that fork or spawn would train in processes that this one cannot look into.
+STRATEGIES = ("auto", "ddp")
 SPARSE_OPTIMIZERS = ("rowwise_adagrad", "adagrad", "adam")
 
 
@@ -57,7 +60,7 @@ class TrainerSettings:
         accelerator: ``auto``, ``cpu`` or ``gpu``.
         devices: processes on each machine, one a device, at least 1.
         num_nodes: machines, at least 1.
-        strategy: Lightning's name for how they work together, such as ``ddp``; ``auto`` for its choice.
+        strategy: how they work together: ``ddp``, or ``auto`` for one process or Lightning's choice.
         deterministic: whether the same seed gives the same bits; slower on a GPU.
         checkpoint_every_seconds: how often an epoch is saved before its end, > 0; None for only at its end.
         checkpoint_every_batches: the same in batches; None for by time alone.
@@ -80,6 +83,9 @@ class TrainerSettings:
         for name in ("max_epochs", "batch_size", "patience", "devices", "num_nodes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name, choices in (("accelerator", ACCELERATORS), ("strategy", STRATEGIES)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; choose from {list(choices)}")
         if self.precision not in PRECISIONS:
             # Half precision needs one gradient scale for two optimisers; bfloat16 needs none.
             raise ValueError(f"precision is {self.precision!r}; choose from {list(PRECISIONS)}")
