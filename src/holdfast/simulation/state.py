@@ -40,6 +40,8 @@ class State:
 
     def remember(self, user: Ints, topic: Ints, click: Bools) -> None:
         """Append the topics ``[Q, K]`` of what users ``[Q]``, all different, clicked, by slot."""
+        some = click.any(axis=1)
+        user, topic, click = user[some], topic[some], click[some]
         recent = self.recent_topics[user]
         # Old and new side by side, gaps moved to the front: the last H are what is remembered.
         joined = np.concatenate([recent, np.where(click, topic, -1)], axis=1)
@@ -61,7 +63,7 @@ def fresh_state(users: Users, *, num_items: int) -> State:
         fatigue=np.zeros((num_users, num_topics)),
         satisfaction=np.zeros(num_users),
         last_visit=users.arrival_day.copy(),
-        recent_topics=np.full((num_users, RECENT_TOPICS), -1, dtype=np.int64),
+        recent_topics=np.full((num_users, RECENT_TOPICS), -1, dtype=np.int16),
         shows=np.zeros(num_items),
         clicks=np.zeros(num_items),
     )

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from holdfast.data.log import Log
+from holdfast.simulation.day_files import DayFiles, keep_days
 from holdfast.simulation.items import LONGEST_SECONDS, draw_items
-from holdfast.simulation.loop import Mechanisms, run_days
+from holdfast.simulation.log_folder import write_log, write_truth
+from holdfast.simulation.loop import NOBODY, days_of
+from holdfast.simulation.mechanisms import Mechanisms
 from holdfast.simulation.policy import EpsilonGreedy, Policy
 from holdfast.simulation.publishing import Publication
 from holdfast.simulation.reactions import Reactions
@@ -119,24 +124,68 @@ class DefaultWorld:
         """
         chosen = EpsilonGreedy(epsilon=self.exploration) if policy is None else policy
         parts = self.mechanisms()
-        record, visits, _ = run_days(parts, chosen)
-        publication = Publication(
+        publication = self.publication(parts, chosen)
+        days = [publication.in_order(day) for day in days_of(parts, chosen)]
+        if not days:
+            raise ValueError(NOBODY)
+        log = publication.log(days, until_day=self.num_days)
+        return Simulation(log, truth_of(days, users=parts.users, items=parts.items))
+
+    def write(
+        self, log: Path, policy: Policy | None = None, *, truth: Path | None = None, threads: int = 1
+    ) -> int:
+        """Run the world like ``simulate``, but into folders: memory grows with users and items, not days.
+
+        The log is the same, row by row, whatever the number of threads.
+
+        Args:
+            log: for the log in the canonical form, a shard a day; ``ParquetLog`` reads it.
+            policy: the behavior policy where None.
+            truth: for the truth, apart from the log; not written where None.
+            threads: how many threads work.
+
+        Returns:
+            Rows of the log.
+
+        Raises:
+            ValueError: the policy broke its contract; the days before that one are written all the same.
+        """
+        if truth is not None and (truth == log or log in truth.parents or truth in log.parents):
+            raise ValueError(
+                f"truth is {truth} and log is {log}; keep them apart: no model may find the truth"
+            )
+        chosen = EpsilonGreedy(epsilon=self.exploration) if policy is None else policy
+        parts = self.mechanisms()
+        publication = self.publication(parts, chosen)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=log.parent, prefix=f".{log.name}.days-") as folder:
+            days = DayFiles(Path(folder))
+            failure: ValueError | None = None
+            try:
+                keep_days(days_of(parts, chosen, threads=threads), publication, days)
+            except ValueError as error:
+                failure = error
+            rows = 0
+            if len(days):
+                until_day = self.num_days if failure is None else days[-1].day + 1
+                rows = write_log(log, publication, days, until_day=until_day, threads=threads)
+                if truth is not None:
+                    write_truth(truth, parts, days)
+            if failure is not None:
+                raise failure
+        if not rows:
+            raise ValueError(NOBODY)
+        return rows
+
+    def publication(self, parts: Mechanisms, policy: Policy) -> Publication:
+        """How days of this world under a policy become a log."""
+        return Publication(
+            parts=parts,
             start=self.start,
             time_zone=self.time_zone,
-            num_days=self.num_days,
             missing_share=self.missing_share,
-            seed=self.seed,
+            description=f"Embedded world, seed {self.seed}, under {policy.name}.",
         )
-        record, shown = publication.in_order(record)
-        log = publication.log(
-            record,
-            shown,
-            users=parts.observed_users,
-            items=parts.observed_items,
-            policy=chosen.name,
-            description=f"Embedded world, seed {self.seed}, under {chosen.name}.",
-        )
-        return Simulation(log, truth_of(record, visits, users=parts.users, items=parts.items))
 
     def mechanisms(self) -> Mechanisms:
         """The users, the items and the laws of this world, truth included."""
