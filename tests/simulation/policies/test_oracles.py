@@ -128,9 +128,9 @@ def world_in_motion() -> tuple[DefaultWorld, State, Requests]:
     draw = np.random.default_rng(0)
     state.fatigue += draw.exponential(1.0, state.fatigue.shape)
     state.satisfaction += draw.uniform(-0.5, 0.5, len(state.satisfaction))
-    alive = np.flatnonzero(parts.observed_items.birth_day <= 1)
+    alive = np.flatnonzero(parts.observed_items.birth_day <= 2)
     requests = Requests(
-        day=1,
+        day=2,
         num_slots=6,
         user=np.arange(80),
         candidates=np.stack([draw.permutation(alive)[:20] for _ in range(80)]),
@@ -139,7 +139,7 @@ def world_in_motion() -> tuple[DefaultWorld, State, Requests]:
         items=parts.observed_items,
         shows=state.shows,
         clicks=state.clicks,
-        draws=draws(0, "policy", 1, 0),
+        draws=draws(0, "policy", 2, 0),
     )
     return world, state, requests
 
@@ -149,7 +149,7 @@ def test_the_truth_is_that_of_the_equations():
     world, state, requests = world_in_motion()
     parts = world.mechanisms()
     seconds = np.linspace(0.0, 80_000.0, 80)
-    truth = candidate_truth(parts, state, today(parts, 1), requests, seconds)
+    truth = candidate_truth(parts, state, today(parts, 2), requests, seconds)
     item, user = requests.candidates, requests.user[:, None]
     items = parts.items
     interest = (state.interest[user] * items.mix[item]).sum(axis=2)
@@ -158,7 +158,7 @@ def test_the_truth_is_that_of_the_equations():
         world.click_level
         + interest
         + world.clickbait_appeal * items.clickbait[item]
-        + 0.4 * np.exp(-(1 - birth) / 3.0)
+        + 0.4 * np.exp(-(2 - birth) / 3.0)
         - 0.35 * state.fatigue[user, topic]
         - 0.25 * items.length[item] * (parts.observed_users.device[user] == 0)
         + 0.2 * np.cos(2 * np.pi * (seconds[:, None] / 3600.0 - 20.0) / 24.0)
@@ -169,8 +169,8 @@ def test_the_truth_is_that_of_the_equations():
     mean += -world.clickbait_cost * items.clickbait[item] + 0.25 * items.length[item]
     np.testing.assert_allclose(truth.dwell_log_mean, mean)
     np.testing.assert_allclose(truth.fatigue, state.fatigue[user, topic])
-    # Day 1 is a Tuesday, tomorrow a Wednesday, a day after the visit: no growing gap.
-    level = world.return_level + world.season_effect * np.cos(2 * np.pi * (2 - 5) / 7)
+    # Day 2 is a Wednesday, tomorrow a Thursday, a day after the visit: no growing gap.
+    level = world.return_level + world.season_effect * np.cos(2 * np.pi * (3 - 5) / 7)
     level = level + parts.users.frailty[:80] + world.satisfaction_effect * state.satisfaction[:80]
     np.testing.assert_allclose(truth.next_day_return, 1 / (1 + np.exp(-level)))
 
@@ -178,7 +178,7 @@ def test_the_truth_is_that_of_the_equations():
 def test_an_oracle_explores_like_any_other():
     world, state, requests = world_in_motion()
     parts = world.mechanisms()
-    truth = candidate_truth(parts, state, today(parts, 1), requests, np.full(80, 7e4))
+    truth = candidate_truth(parts, state, today(parts, 2), requests, np.full(80, 7e4))
     policy = OraclePolicy(scorer=LongTermOracle(), exploration=PlackettLuce(), ranker="long_term_oracle")
     slates = policy.choose_knowing(requests, truth)
     check_slates(slates, requests, policy=policy.name)

@@ -82,6 +82,17 @@ def test_rows_hold_no_outcome(requests_for: Make):
     assert len(rows) == 15
 
 
+def test_a_model_sees_what_the_sensors_say(requests_for: Make):
+    """A sensor that failed does so in the rows; the length that caps dwell is no sensor's."""
+    requests = requests_for(2)
+    failed = np.full_like(requests.items.content_length, np.nan)
+    broken = replace(requests, items=replace(requests.items, content_length=failed, headline_score=failed))
+    rows = request_rows(broken, shown=np.zeros(2, dtype=np.int64), publication=PUBLICATION)
+    assert rows["content_length"].isna().all()
+    assert rows["headline_score"].isna().all()
+    assert rows["content_seconds"].notna().all()
+
+
 def test_moments_of_the_log():
     seconds = np.array([0.0, 3600.0, 86_399.0])
     found = pd.DatetimeIndex(moments(PUBLICATION, day=1, seconds=seconds).astype("datetime64[us]"), tz="UTC")
