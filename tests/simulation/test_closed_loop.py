@@ -138,7 +138,10 @@ def test_two_policies_meet_the_same_luck():
 
 def test_memory_holds_no_more_days_than_a_training_may_see(morning: Morning):
     running = loop(morning, window_days=2)
-    running.finish()
+    assert running.served is None
+    while not running.done:
+        running.step()
+        assert running.served is running.logged[-1]
     assert [day.day for day in running.logged] == [7, 8]
 
 

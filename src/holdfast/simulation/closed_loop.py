@@ -84,6 +84,8 @@ class ClosedLoop:
     Attributes:
         policy: what serves now.
         logged: days of the log that a training may still look at.
+        served: the day that was just served, in the order of the log, for whoever keeps them all; None before
+            the first and where nobody came.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class ClosedLoop:
             )
         self.policy = policy
         self.logged = morning.logged
+        self.served: Day | None = None
         self._publication, self._schedule, self._retrain = publication, schedule, retrain
         self._yesterday = morning.yesterday
         self._run = Run(publication.parts, threads=threads, state=copy.deepcopy(morning.state))
@@ -136,8 +139,9 @@ class ClosedLoop:
             if seen:
                 self.policy = self._retrain(self._publication.log(seen, until_day=number), number)
         day = self._run.step(self.policy)
-        if day is not None:
-            self.logged = (*self.logged, self._publication.in_order(day))
+        self.served = None if day is None else self._publication.in_order(day)
+        if self.served is not None:
+            self.logged = (*self.logged, self.served)
         oldest = self._schedule.first_seen(number + 1)
         self.logged = tuple(each for each in self.logged if each.day >= oldest)
         figures = day_figures(
