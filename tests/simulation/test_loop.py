@@ -9,6 +9,7 @@ import pytest
 
 from holdfast.simulation import loop
 from holdfast.simulation.loop import Run, days_of, run_days
+from holdfast.simulation.policies.privileged import CandidateTruth
 from holdfast.simulation.policy import EpsilonGreedy, ItemScores, Requests, Slates
 from holdfast.simulation.record import joined
 from holdfast.simulation.visiting import DAY_SECONDS
@@ -195,3 +196,43 @@ def test_a_world_that_nobody_visits_says_so():
         ValueError, match="nobody visited on any day of the log; raise num_users or return_level"
     ):
         parts.simulate()
+
+
+def test_an_oracle_is_told_the_truth_and_others_are_not():
+    parts = WORLD.mechanisms()
+    told = []
+
+    class Oracle(Careless):
+        name = "oracle@1"
+
+        def choose_knowing(self, requests: Requests, truth: CandidateTruth) -> Slates:
+            told.append(truth.liking.shape == requests.candidates.shape)
+            # best first: the likeliest click in the first slot
+            position = np.argsort(-truth.liking, axis=1, kind="stable")[:, : requests.num_slots]
+            ones = np.ones(position.shape)
+            return Slates(position=position, propensity=ones, slate_propensity=ones[:, 0])
+
+    day = Run(parts).step(Oracle())
+    assert told
+    assert all(told)
+    plain = Run(parts).step(EpsilonGreedy(epsilon=0.0))
+    assert day.requests.click_probability.mean() > 1.2 * plain.requests.click_probability.mean()
+    look = 1.0 / (1.0 + 0.35 * np.arange(WORLD.slots))
+    liking = day.requests.click_probability / look
+    assert (np.diff(liking, axis=1) <= 1e-6).all(), "what the oracle was told is what happened"
+
+
+def test_requests_say_when_they_were_made():
+    seen = []
+
+    class Watching:
+        name = "watching@1"
+
+        def choose(self, requests: Requests) -> Slates:
+            seen.append((requests.user, requests.seconds))
+            return EpsilonGreedy(epsilon=1.0).choose(requests)
+
+    day = Run(WORLD.mechanisms()).step(Watching())
+    user, seconds = (np.concatenate(each) for each in zip(*seen, strict=True))
+    assert np.array_equal(user, day.requests.user)
+    assert np.array_equal(seconds, day.requests.seconds)

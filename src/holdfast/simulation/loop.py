@@ -6,17 +6,21 @@ U users.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
 
+from holdfast.core.arrays import Floats
 from holdfast.simulation.mechanisms import Mechanisms, Today, today
+from holdfast.simulation.policies.privileged import PrivilegedPolicy, candidate_truth
 from holdfast.simulation.policy import Policy, Requests, Slates, check_slates
 from holdfast.simulation.record import Day, RequestRecord, VisitRecord, joined
 from holdfast.simulation.state import State, fresh_state
 from holdfast.simulation.visit_day import Choose, serve_visitors, who_visits
+
+PolicyOn = Callable[[int], Policy]
 
 BLOCK_USERS = 8192
 """Users who are looked after together: enough to keep NumPy busy, few enough to stay in the cache."""
@@ -55,7 +59,7 @@ class Run:
                 day, and the run cannot go on.
         """
         now = today(self.parts, self.day)
-        choose = one_at_a_time(policy)
+        choose = asking(policy, self.parts, self.state, now)
         num_users = len(self.parts.users.arrival_day)
 
         def look_after(users: range) -> tuple[list[RequestRecord], VisitRecord | None]:
@@ -85,12 +89,18 @@ class Run:
         )
 
 
-def days_of(parts: Mechanisms, policy: Policy, *, threads: int = 1) -> Iterator[Day]:
-    """The days of the log under one policy, after those before it; a day without visitors is left out."""
+def days_of(parts: Mechanisms, policy: Policy | PolicyOn, *, threads: int = 1) -> Iterator[Day]:
+    """The days of the log, after those before it; a day without visitors is left out.
+
+    Args:
+        parts: what the world is made of.
+        policy: one policy, or what says which policy serves a day.
+        threads: how many threads work.
+    """
     run = Run(parts, threads=threads)
     while run.day < parts.num_days:
         recorded = run.day >= 0
-        day = run.step(policy)
+        day = run.step(policy(run.day) if callable(policy) else policy)
         if recorded and day is not None:
             yield day
 
@@ -121,13 +131,22 @@ def even_blocks(count: int, *, at_most: int) -> list[range]:
     return [range(start, end) for start, end in pairwise(ends)]
 
 
-def one_at_a_time(policy: Policy) -> Choose:
-    """The policy's choice, checked; a second caller waits, because a policy need not be safe with threads."""
-    lock = threading.Lock()
+def asking(policy: Policy, parts: Mechanisms, state: State, now: Today) -> Choose:
+    """The policy's choice, checked; an oracle is told the truth.
 
-    def choose(requests: Requests) -> Slates:
-        with lock:
-            slates = policy.choose(requests)
+    A second caller waits, because a policy need not be safe with threads.
+    """
+    lock = threading.Lock()
+    told = policy if isinstance(policy, PrivilegedPolicy) else None
+
+    def choose(requests: Requests, seconds: Floats) -> Slates:
+        if told is None:
+            with lock:
+                slates = policy.choose(requests)
+        else:
+            truth = candidate_truth(parts, state, now, requests, seconds)
+            with lock:
+                slates = told.choose_knowing(requests, truth)
         check_slates(slates, requests, policy=policy.name)
         return slates
 

@@ -5,12 +5,13 @@ I items, G topics.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from holdfast.core.arrays import Floats
 from holdfast.simulation.candidates import Lottery, candidate_weights, lottery
+from holdfast.simulation.changes.collection import Changes
 from holdfast.simulation.items import Items, ObservedItems
 from holdfast.simulation.reactions import Reactions
 from holdfast.simulation.returning import Returning
@@ -37,6 +38,7 @@ class Mechanisms:
         num_days: days of the log, from day 0.
         first_weekday: of day 0, 0 is Monday.
         seed: of every random number.
+        changes: what happens to the world while it runs.
     """
 
     users: Users
@@ -53,6 +55,7 @@ class Mechanisms:
     num_days: int
     first_weekday: int
     seed: int
+    changes: Changes = field(default_factory=Changes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,7 @@ class Today:
         age_days: of each item, ``[I]``.
         mix: topics of each item as users take them today, ``[I, G]``.
         reactions: click and dwell.
+        return_log_odds: what today adds to everybody's log odds of return.
         observed_items: what the sensors say of the items today.
     """
 
@@ -75,6 +79,7 @@ class Today:
     age_days: Floats
     mix: Floats
     reactions: Reactions
+    return_log_odds: float
     observed_items: ObservedItems
 
 
@@ -85,18 +90,21 @@ def today(parts: Mechanisms, day: int) -> Today:
         ValueError: fewer items are alive than a request needs.
     """
     birth_day = parts.observed_items.birth_day
+    changes = parts.changes
     weights = candidate_weights(birth_day, day=day, half_life_days=parts.half_life_days)
+    weights[changes.catalogue_turnover.withdrawn(birth_day, day, seed=parts.seed)] = 0.0
     return Today(
         day=day,
         weekday=(parts.first_weekday + day) % 7,
         lottery=lottery(weights, num_candidates=parts.num_candidates, day=day),
         age_days=(day - birth_day).astype(np.float64),
-        mix=parts.items.mix,
-        reactions=parts.reactions,
+        mix=changes.rotating_interests.seen_mix(parts.items.mix, day),
+        reactions=changes.clickbait_fatigue.reactions(parts.reactions, day),
+        return_log_odds=changes.return_log_odds(day),
         observed_items=observed_items(parts, day),
     )
 
 
 def observed_items(parts: Mechanisms, day: int) -> ObservedItems:
     """What the sensors say of the items on one day; the log and the policies know this and no more."""
-    return parts.observed_items
+    return parts.changes.seen(parts.observed_items, day, seed=parts.seed)

@@ -25,6 +25,7 @@ class State:
         fatigue: with topics, >= 0, ``[U, G]``.
         satisfaction: in (-1, 1), ``[U]``.
         last_visit: day of the last visit; the day of arrival before it, ``[U]``.
+        gone: whether a user has left for good, ``[U]``.
         recent_topics: topics of the last clicked items, the latest last, -1 for none, ``[U, H]``.
         shows: impressions of each item, those of earlier days fading, ``[I]``.
         clicks: clicks on each item, those of earlier days fading, ``[I]``.
@@ -34,6 +35,7 @@ class State:
     fatigue: Floats
     satisfaction: Floats
     last_visit: Ints
+    gone: Bools
     recent_topics: Ints
     shows: Floats
     clicks: Floats
@@ -63,6 +65,7 @@ def fresh_state(users: Users, *, num_items: int) -> State:
         fatigue=np.zeros((num_users, num_topics)),
         satisfaction=np.zeros(num_users),
         last_visit=users.arrival_day.copy(),
+        gone=np.zeros(num_users, dtype=bool),
         recent_topics=np.full((num_users, RECENT_TOPICS), -1, dtype=np.int16),
         shows=np.zeros(num_items),
         clicks=np.zeros(num_items),

@@ -28,7 +28,8 @@ from holdfast.simulation.visiting import (
 )
 from holdfast.simulation.wellbeing import experience
 
-Choose = Callable[[Requests], Slates]
+Choose = Callable[[Requests, Floats], Slates]
+"""What to show for requests made at these seconds after local midnight."""
 
 
 def who_visits(parts: Mechanisms, state: State, now: Today, user: Ints) -> tuple[Ints, Floats]:
@@ -39,9 +40,11 @@ def who_visits(parts: Mechanisms, state: State, now: Today, user: Ints) -> tuple
         satisfaction=state.satisfaction[user],
         gap_days=np.maximum(now.day - state.last_visit[user], 1),
         weekday=now.weekday,
+        today=now.return_log_odds,
     )
     hazard = np.where(arrival == now.day, 1.0, np.where(arrival < now.day, hazard, 0.0))
     comes = draws(parts.seed, "return", now.day).uniform(user, 1)[:, 0] < hazard
+    comes &= ~state.gone[user]
     return user[comes], hazard[comes]
 
 
@@ -78,6 +81,7 @@ def serve_visitors(
     after = parts.wellbeing.satisfaction(before, felt)
     state.satisfaction[visitors] = after
     state.last_visit[visitors] = now.day
+    _let_go(parts, state, now, visitors)
     some = num_clicks > 0
     _move_interests(parts, state, visitors[some], clicked_mix[some] / num_clicks[some, None])
     visit = VisitRecord(
@@ -90,6 +94,13 @@ def serve_visitors(
     return rounds, visit
 
 
+def _let_go(parts: Mechanisms, state: State, now: Today, visitors: Ints) -> None:
+    churn = parts.changes.churn
+    if churn.level(now.day) > 0.0:
+        chance = draws(parts.seed, "churn", now.day).uniform(visitors, 1)[:, 0]
+        state.gone[visitors] = churn.leave(state.satisfaction[visitors], chance, now.day)
+
+
 def _move_interests(parts: Mechanisms, state: State, user: Ints, clicked_mix: Floats) -> None:
     at_first = parts.users.interest[user]
     state.interest[user] = parts.wellbeing.interests(state.interest[user], at_first, clicked_mix)
@@ -99,8 +110,8 @@ def _serve(
     parts: Mechanisms, state: State, now: Today, choose: Choose, turn: int, user: Ints, seconds: Floats
 ) -> RequestRecord:
     """One request of each of the users ``[Q]``, all different; updates their fatigue and memory."""
-    requests = _requests(parts, state, now, turn, user)
-    slates = choose(requests)
+    requests = _requests(parts, state, now, turn, user, seconds)
+    slates = choose(requests, seconds)
     item = np.take_along_axis(requests.candidates, slates.position, axis=1)
     slate = _slate(parts, state, now, user, item, seconds)
     probability = now.reactions.click_probability(slate)
@@ -129,7 +140,9 @@ def _serve(
     )
 
 
-def _requests(parts: Mechanisms, state: State, now: Today, turn: int, user: Ints) -> Requests:
+def _requests(
+    parts: Mechanisms, state: State, now: Today, turn: int, user: Ints, seconds: Floats
+) -> Requests:
     """What a policy may see of the requests of users ``[Q]``."""
     candidates = draw_candidates(
         user,
@@ -148,6 +161,7 @@ def _requests(parts: Mechanisms, state: State, now: Today, turn: int, user: Ints
         shows=state.shows,
         clicks=state.clicks,
         draws=draws(parts.seed, "policy", now.day, turn),
+        seconds=seconds,
     )
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from holdfast.data.log import Log
+from holdfast.simulation.changes.collection import changes_as_written, changes_from
 from holdfast.simulation.day_files import DayFiles, keep_days
 from holdfast.simulation.items import LONGEST_SECONDS, draw_items
 from holdfast.simulation.log_folder import write_log, write_truth
 from holdfast.simulation.loop import NOBODY, days_of
 from holdfast.simulation.mechanisms import Mechanisms
-from holdfast.simulation.policy import EpsilonGreedy, Policy
+from holdfast.simulation.policy import Policy
 from holdfast.simulation.publishing import Publication
 from holdfast.simulation.reactions import Reactions
 from holdfast.simulation.returning import Returning
@@ -67,6 +69,8 @@ class DefaultWorld:
         satisfaction_memory: how fast satisfaction forgets, in (0, 1].
         fatigue_kept: share of the fatigue with a topic that is left a day later, in [0, 1).
         interest_drift: how far a day of clicks moves the interests, at least 0.
+        changes: schedules of change, each a name with its settings; see ``changes/`` beside this file. What
+            is left out stays at its default, which is off.
     """
 
     num_users: int = 2800
@@ -95,10 +99,12 @@ class DefaultWorld:
     satisfaction_memory: float = 0.2
     fatigue_kept: float = 0.6
     interest_drift: float = 0.05
+    changes: dict[str, dict[str, Any]] = field(default_factory=changes_as_written)
 
     def __post_init__(self) -> None:
         self._check_sizes()
         self._check_numbers()
+        changes_from(self.changes)
         try:
             date.fromisoformat(self.start)
         except ValueError as error:
@@ -114,7 +120,7 @@ class DefaultWorld:
         """The log under the behavior policy, epsilon-greedy around popularity and declared topics."""
         return self.simulate().log
 
-    def simulate(self, policy: Policy | None = None) -> Simulation:
+    def simulate(self, policy: Policy | None = None, *, threads: int = 1) -> Simulation:
         """Run the world under a policy; under its behavior policy where None is given.
 
         Two policies in the same world meet the same users, items and candidates, and the same luck.
@@ -122,10 +128,10 @@ class DefaultWorld:
         Raises:
             ValueError: the policy broke its contract; the message names it and the day.
         """
-        chosen = EpsilonGreedy(epsilon=self.exploration) if policy is None else policy
         parts = self.mechanisms()
-        publication = self.publication(parts, chosen)
-        days = [publication.in_order(day) for day in days_of(parts, chosen)]
+        chosen = self.behavior_on if policy is None else policy
+        publication = self.publication(parts, policy or self.behavior_on(0))
+        days = [publication.in_order(day) for day in days_of(parts, chosen, threads=threads)]
         if not days:
             raise ValueError(NOBODY)
         log = publication.log(days, until_day=self.num_days)
@@ -154,9 +160,9 @@ class DefaultWorld:
             raise ValueError(
                 f"truth is {truth} and log is {log}; keep them apart: no model may find the truth"
             )
-        chosen = EpsilonGreedy(epsilon=self.exploration) if policy is None else policy
         parts = self.mechanisms()
-        publication = self.publication(parts, chosen)
+        chosen = self.behavior_on if policy is None else policy
+        publication = self.publication(parts, policy or self.behavior_on(0))
         log.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=log.parent, prefix=f".{log.name}.days-") as folder:
             days = DayFiles(Path(folder))
@@ -187,9 +193,14 @@ class DefaultWorld:
             description=f"Embedded world, seed {self.seed}, under {policy.name}.",
         )
 
+    def behavior_on(self, day: int) -> Policy:
+        """The behavior policy of a day: epsilon-greedy around popularity and declared topics."""
+        return changes_from(self.changes).behavior_change.policy(self.exploration, day)
+
     def mechanisms(self) -> Mechanisms:
         """The users, the items and the laws of this world, truth included."""
         first_day = -self.burn_in_days
+        changes = changes_from(self.changes)
         users, observed_users = draw_users(
             num_users=self.num_users,
             num_topics=self.num_topics,
@@ -198,6 +209,7 @@ class DefaultWorld:
             established_share=self.established_share,
             frailty_sd=self.frailty_sd,
             seed=self.seed,
+            new_market=changes.new_market,
         )
         items, observed_items = draw_items(
             num_items=self.num_items,
@@ -234,6 +246,7 @@ class DefaultWorld:
             num_days=self.num_days,
             first_weekday=date.fromisoformat(self.start).weekday(),
             seed=self.seed,
+            changes=changes,
         )
 
     def _check_sizes(self) -> None:
