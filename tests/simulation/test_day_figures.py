@@ -9,7 +9,13 @@ from holdfast.simulation.policies.random_slates import UniformSlates
 from holdfast.simulation.policies.scored import ScoredPolicy
 from holdfast.simulation.world import DefaultWorld
 
-WORLD = DefaultWorld(num_users=150, num_items=200, num_days=4, burn_in_days=3)
+WORLD = DefaultWorld(
+    num_users=150,
+    num_items=200,
+    num_days=4,
+    burn_in_days=3,
+    changes={"churn": {"start_day": 0, "ramp_days": 1, "strength": 0.3}},
+)
 
 
 def test_figures_are_those_of_the_log_and_of_the_truth():
@@ -41,6 +47,7 @@ def test_figures_are_those_of_the_log_and_of_the_truth():
         assert found.visitor_satisfaction == pytest.approx(came["satisfaction_after"].mean())
         arrived = simulation.truth.users.arrival_day <= number
         assert found.arrived_users == arrived.sum()
+        assert found.gone_users == run.state.gone.sum() > 0
         assert found.satisfaction == pytest.approx(run.state.satisfaction[arrived].mean())
         alive = run.parts.observed_items.birth_day <= number
         assert found.coverage == pytest.approx(rows["item_id"].nunique() / alive.sum())

@@ -21,6 +21,7 @@ class DayFigures:
         day: day 0 is the first of the log.
         policy: name and version of what served.
         arrived_users: users who had arrived by this day.
+        gone_users: of these, those who have left for good.
         active_users: users who visited.
         back_from_yesterday: share of yesterday's visitors who visited today.
         requests: number of them.
@@ -40,6 +41,7 @@ class DayFigures:
     day: int
     policy: str
     arrived_users: int
+    gone_users: int
     active_users: int
     back_from_yesterday: float
     requests: int
@@ -92,6 +94,7 @@ def day_figures(
         day=number,
         policy=policy,
         arrived_users=int(arrived.sum()),
+        gone_users=int(state.gone.sum()),
         back_from_yesterday=float(np.isin(yesterday, visitors).mean()) if len(yesterday) else float("nan"),
         satisfaction=float(state.satisfaction[arrived].mean()) if arrived.any() else float("nan"),
         **shown,  # type: ignore[arg-type]

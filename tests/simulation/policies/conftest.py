@@ -38,6 +38,7 @@ def _requests_for(
         shows=np.zeros(40),
         clicks=np.zeros(40),
         draws=draws(seed, "policy", 4, 0),
+        seconds=np.full(num_requests, 3600.0),
     )
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 
 import numpy as np
@@ -22,7 +22,7 @@ from holdfast.simulation.policies.oracles import (
 from holdfast.simulation.policies.plackett_luce import PlackettLuce
 from holdfast.simulation.policies.privileged import CandidateTruth, PrivilegedPolicy, candidate_truth
 from holdfast.simulation.policies.scored import ScoredPolicy
-from holdfast.simulation.policy import Policy, Requests, check_slates
+from holdfast.simulation.policy import Policy, PopularityAndTopics, Requests, Slates, check_slates
 from holdfast.simulation.reactions import Reactions
 from holdfast.simulation.state import State, fresh_state
 from holdfast.simulation.wellbeing import experience
@@ -122,7 +122,8 @@ def test_visits_gained_agree_with_the_law_of_satisfaction(requests_for: Make):
 
 
 def world_in_motion() -> tuple[DefaultWorld, State, Requests]:
-    world = DefaultWorld(num_users=80, num_items=150, num_days=3, burn_in_days=2)
+    holiday = {"holiday": {"start_day": 3, "ramp_days": 1, "strength": 0.7}}
+    world = DefaultWorld(num_users=80, num_items=150, num_days=3, burn_in_days=2, changes=holiday)
     parts = world.mechanisms()
     state = fresh_state(parts.users, num_items=world.num_items)
     draw = np.random.default_rng(0)
@@ -169,8 +170,8 @@ def test_the_truth_is_that_of_the_equations():
     mean += -world.clickbait_cost * items.clickbait[item] + 0.25 * items.length[item]
     np.testing.assert_allclose(truth.dwell_log_mean, mean)
     np.testing.assert_allclose(truth.fatigue, state.fatigue[user, topic])
-    # Day 2 is a Wednesday, tomorrow a Thursday, a day after the visit: no growing gap.
-    level = world.return_level + world.season_effect * np.cos(2 * np.pi * (3 - 5) / 7)
+    # Day 2 is a Wednesday, tomorrow a Thursday and a holiday; a day after the visit: no growing gap.
+    level = world.return_level + 0.7 + world.season_effect * np.cos(2 * np.pi * (3 - 5) / 7)
     level = level + parts.users.frailty[:80] + world.satisfaction_effect * state.satisfaction[:80]
     np.testing.assert_allclose(truth.next_day_return, 1 / (1 + np.exp(-level)))
 
@@ -184,6 +185,53 @@ def test_an_oracle_explores_like_any_other():
     check_slates(slates, requests, policy=policy.name)
     assert policy.name == "long_term_oracle/plackett_luce(1)@1"
     assert (slates.propensity < 1.0).all()
+
+
+def test_a_world_tells_its_oracles_the_truth():
+    """Ten days: the myopic one is clicked most, the one of the long term leaves people happier."""
+    world = DefaultWorld(num_users=600, num_items=600, num_days=10, burn_in_days=8)
+    runs = {
+        name: world.simulate(OraclePolicy(scorer=scorer, exploration=GREEDY, ranker=name))
+        for name, scorer in (("myopic", MyopicOracle()), ("long", LongTermOracle(visit_value=30.0)))
+    }
+    runs["popular"] = world.simulate(ScoredPolicy(exploration=GREEDY, scorers=(PopularityAndTopics(),)))
+    rate = {name: run.log.frame["click"].mean() for name, run in runs.items()}
+    felt = {name: run.truth.visits["satisfaction_after"].mean() for name, run in runs.items()}
+    assert rate["myopic"] > 1.1 * max(rate["long"], rate["popular"])
+    assert felt["long"] > felt["myopic"] + 0.1 > felt["popular"] + 0.1
+    assert set(runs["long"].log.frame["policy"]) == {"long/epsilon_greedy(0)@1"}
+
+
+@dataclass(frozen=True)
+class Spy(OraclePolicy):
+    told: list[tuple[Floats, Floats]] = field(default_factory=list)
+
+    def choose_knowing(self, requests: Requests, truth: CandidateTruth) -> Slates:
+        slates = super().choose_knowing(requests, truth)
+        chance = truth.look * np.take_along_axis(truth.liking, slates.position, axis=1)
+        mean = np.take_along_axis(truth.dwell_log_mean, slates.position, axis=1)
+        if requests.day >= 0:
+            self.told.append((chance, mean))
+        return slates
+
+
+def test_the_chances_told_are_those_of_what_follows():
+    """What an oracle was told of the items that it showed is what the truth holds, to single precision."""
+    spy = Spy(scorer=MyopicOracle(), exploration=PlackettLuce(temperature=0.1), ranker="spy")
+    world = DefaultWorld(
+        num_users=80,
+        num_items=150,
+        num_days=3,
+        burn_in_days=2,
+        changes={
+            "clickbait_fatigue": {"start_day": 0, "ramp_days": 1, "strength": 0.5},
+            "rotating_interests": {"start_day": 0, "ramp_days": 1, "strength": 0.5},
+        },
+    )
+    happened = world.simulate(spy).truth.impressions
+    for place, name in enumerate(("click_probability", "dwell_log_mean")):
+        told = np.concatenate([each[place].ravel() for each in spy.told])
+        np.testing.assert_allclose(np.sort(told), np.sort(happened[name].to_numpy()), rtol=1e-6, atol=1e-6)
 
 
 def test_only_oracles_are_privileged(requests_for: Make):

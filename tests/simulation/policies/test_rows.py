@@ -16,7 +16,17 @@ from holdfast.simulation.world import DefaultWorld, Simulation
 
 Make = Callable[..., Requests]
 WORLD = DefaultWorld(
-    num_users=100, num_items=150, num_days=4, burn_in_days=2, time_zone="Europe/Copenhagen", seed=2
+    num_users=100,
+    num_items=150,
+    num_days=4,
+    burn_in_days=2,
+    time_zone="Europe/Copenhagen",
+    seed=2,
+    changes={
+        "new_market": {"start_day": 0, "ramp_days": 2, "strength": 0.3},
+        "missing_sensor": {"start_day": 1, "ramp_days": 1, "strength": 0.5},
+        "unit_change": {"start_day": 2, "ramp_days": 1, "strength": 1.0},
+    },
 )
 PUBLICATION = WORLD.publication(WORLD.mechanisms(), EpsilonGreedy(epsilon=0.1))
 
@@ -73,6 +83,8 @@ def test_rows_are_as_the_log_has_them(spied: tuple[Simulation, list[Requests]]):
                 pd.testing.assert_series_equal(logged, built, check_names=False)
     assert compared > 300
     assert log["device"].isna().any()
+    assert (log["market"] == "east").any()
+    assert (log["content_length"] > 600.0).any(), "a sensor that fails, fails in both"
 
 
 def test_rows_hold_no_outcome(requests_for: Make):
@@ -93,6 +105,16 @@ def test_a_model_sees_what_the_sensors_say(requests_for: Make):
     assert rows["content_seconds"].notna().all()
 
 
+def test_a_model_of_rows_serves_a_world():
+    """A model that ranks by one column: every slate of the log is in its order."""
+    scorer = RowsScored(model=lambda rows: rows["headline_score"].to_numpy(), publication=PUBLICATION)
+    policy = ScoredPolicy(exploration=EpsilonGreedySlates(epsilon=0.0), scorers=(scorer,), ranker="rows")
+    log = WORLD.simulate(policy).log.frame
+    fall = log.sort_values(["request_id", "slot"]).groupby("request_id")["headline_score"].diff().dropna()
+    assert (fall <= 0.0).all()
+    assert (fall < 0.0).any()
+
+
 def test_moments_of_the_log():
     seconds = np.array([0.0, 3600.0, 86_399.0])
     found = pd.DatetimeIndex(moments(PUBLICATION, day=1, seconds=seconds).astype("datetime64[us]"), tz="UTC")
@@ -100,18 +122,13 @@ def test_moments_of_the_log():
     assert list(found) == list(expected.tz_convert("UTC"))
 
 
-@dataclass(frozen=True)
-class Timed(Requests):
-    seconds: np.ndarray | None = None
-
-
-def timed(requests: Requests) -> Timed:
-    seconds = np.full(len(requests.user), 3600.0)
-    return Timed(**vars(replace(requests, day=1)), seconds=seconds)
+def tomorrow(requests: Requests) -> Requests:
+    """On a day of the world."""
+    return replace(requests, day=1)
 
 
 def test_scores_come_back_in_the_order_of_candidates(requests_for: Make):
-    requests = timed(requests_for(3, candidates=(3, 9, 4)))
+    requests = tomorrow(requests_for(3, candidates=(3, 9, 4)))
     scorer = RowsScored(model=lambda rows: rows["item_id"].to_numpy() * 1.0, publication=PUBLICATION)
     assert scorer.score(requests).tolist() == [[4.0, 10.0, 5.0]] * 3
 
@@ -122,18 +139,17 @@ def test_a_store_adds_columns(requests_for: Make):
         publication=PUBLICATION,
         store=lambda rows: rows.assign(more=np.arange(len(rows)) * 1.0),
     )
-    assert scorer.score(timed(requests_for(2, candidates=(3, 9)))).tolist() == [[0.0, 1.0], [2.0, 3.0]]
+    assert scorer.score(tomorrow(requests_for(2, candidates=(3, 9)))).tolist() == [[0.0, 1.0], [2.0, 3.0]]
 
 
 def test_a_model_that_scores_something_else_is_refused(requests_for: Make):
     scorer = RowsScored(model=lambda rows: np.zeros(4), publication=PUBLICATION)
     with pytest.raises(ValueError, match=r"scores of shape \(4,\) for 6 rows on day 1"):
-        scorer.score(timed(requests_for(2, candidates=(3, 9, 4))))
+        scorer.score(tomorrow(requests_for(2, candidates=(3, 9, 4))))
 
 
 def test_requests_without_a_time_cannot_be_rows(requests_for: Make):
     scorer = RowsScored(model=lambda rows: np.zeros(6), publication=PUBLICATION)
-    untimed = requests_for(2, candidates=(3, 9, 4))
-    object.__setattr__(untimed, "seconds", None)
+    untimed = replace(requests_for(2, candidates=(3, 9, 4)), seconds=None)
     with pytest.raises(ValueError, match="day 4 do not say when"):
         scorer.score(untimed)

@@ -82,6 +82,7 @@ def candidate_truth(
             satisfaction=state.satisfaction[user],
             gap_days=np.ones(len(user), dtype=np.int64),
             weekday=(now.weekday + 1) % 7,
+            today=parts.changes.return_log_odds(now.day + 1),
         ),
         satisfaction_effect=parts.returning.satisfaction_effect,
     )

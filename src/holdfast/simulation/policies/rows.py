@@ -58,12 +58,11 @@ class RowsScored:
             ValueError: the requests do not say at what second they were made, or the model did not give one
                 number a row.
         """
-        seconds = getattr(requests, "seconds", None)
-        if seconds is None:
+        if requests.seconds is None:
             raise ValueError(
                 f"the requests of day {requests.day} do not say when they were made; a model of rows needs it"
             )
-        shown = moments(self.publication, day=requests.day, seconds=seconds)
+        shown = moments(self.publication, day=requests.day, seconds=requests.seconds)
         rows = request_rows(requests, shown=shown, publication=self.publication)
         if self.store is not None:
             rows = self.store(rows)
