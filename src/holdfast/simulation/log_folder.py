@@ -8,18 +8,53 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from holdfast.core.files import whole_folder, write_json
 from holdfast.data.log import CARD_FILE, OBSERVED_FILE
+from holdfast.simulation.day_files import DayFiles, keep_days
+from holdfast.simulation.loop import NOBODY
 from holdfast.simulation.mechanisms import Mechanisms
 from holdfast.simulation.publishing import Publication
 from holdfast.simulation.record import Day
 from holdfast.simulation.truth import columns_of, truth_tables
 
 ROWS_A_GROUP = 1 << 18
+
+
+def write_days(
+    days: Iterable[Day], publication: Publication, *, log: Path, truth: Path | None, threads: int
+) -> int:
+    """Write the days of a run, in any order within each, as they come; see ``DefaultWorld.write``.
+
+    Raises:
+        ValueError: the two folders are not apart, nobody came, or the days broke off; what came before is
+            written all the same.
+    """
+    if truth is not None and (truth == log or log in truth.parents or truth in log.parents):
+        raise ValueError(f"truth is {truth} and log is {log}; keep them apart: no model may find the truth")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=log.parent, prefix=f".{log.name}.days-") as folder:
+        kept = DayFiles(Path(folder))
+        failure: ValueError | None = None
+        try:
+            keep_days(days, publication, kept)
+        except ValueError as error:
+            failure = error
+        rows = 0
+        if len(kept):
+            until_day = publication.parts.num_days if failure is None else kept[-1].day + 1
+            rows = write_log(log, publication, kept, until_day=until_day, threads=threads)
+            if truth is not None:
+                write_truth(truth, publication.parts, kept)
+    if failure is not None:
+        raise failure
+    if not rows:
+        raise ValueError(NOBODY)
+    return rows
 
 
 def write_log(

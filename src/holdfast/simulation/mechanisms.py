@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from holdfast.core.arrays import Floats
+from holdfast.core.random import derive_seed
 from holdfast.simulation.candidates import Lottery, candidate_weights, lottery
 from holdfast.simulation.changes.collection import Changes
 from holdfast.simulation.items import Items, ObservedItems
@@ -39,6 +40,7 @@ class Mechanisms:
         first_weekday: of day 0, 0 is Monday.
         seed: of every random number.
         changes: what happens to the world while it runs.
+        luck: at 0 the luck of the log; other numbers are other luck for the same users and items.
     """
 
     users: Users
@@ -56,6 +58,12 @@ class Mechanisms:
     first_weekday: int
     seed: int
     changes: Changes = field(default_factory=Changes)
+    luck: int = 0
+
+    @property
+    def chance(self) -> int:
+        """Seed of what happens to happen; ``seed`` is that of who and what there is."""
+        return self.seed if self.luck == 0 else derive_seed(self.seed, "luck", self.luck)
 
 
 @dataclass(frozen=True, kw_only=True)

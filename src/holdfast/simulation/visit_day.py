@@ -43,7 +43,7 @@ def who_visits(parts: Mechanisms, state: State, now: Today, user: Ints) -> tuple
         today=now.return_log_odds,
     )
     hazard = np.where(arrival == now.day, 1.0, np.where(arrival < now.day, hazard, 0.0))
-    comes = draws(parts.seed, "return", now.day).uniform(user, 1)[:, 0] < hazard
+    comes = draws(parts.chance, "return", now.day).uniform(user, 1)[:, 0] < hazard
     comes &= ~state.gone[user]
     return user[comes], hazard[comes]
 
@@ -55,10 +55,10 @@ def serve_visitors(
 
     Reads and writes the state of these visitors only, so others may be served at the same time.
     """
-    chance = draws(parts.seed, "visit", now.day).uniform(visitors, 2 + MOST_REQUESTS)
+    chance = draws(parts.chance, "visit", now.day).uniform(visitors, 2 + MOST_REQUESTS)
     latest = latest_start(parts.num_slots, longest_seconds=LONGEST_SECONDS)
     planned = num_requests(parts.users.activity[visitors], chance[:, :2])
-    start = draws(parts.seed, "start", now.day).normal(visitors, 1)[:, 0]
+    start = draws(parts.chance, "start", now.day).normal(visitors, 1)[:, 0]
     seconds = first_request_seconds(parts.users.peak_hour[visitors], start, latest=latest)
     felt, num_clicks = np.zeros(len(visitors)), np.zeros(len(visitors))
     clicked_mix = np.zeros((len(visitors), now.mix.shape[1]))
@@ -97,7 +97,7 @@ def serve_visitors(
 def _let_go(parts: Mechanisms, state: State, now: Today, visitors: Ints) -> None:
     churn = parts.changes.churn
     if churn.level(now.day) > 0.0:
-        chance = draws(parts.seed, "churn", now.day).uniform(visitors, 1)[:, 0]
+        chance = draws(parts.chance, "churn", now.day).uniform(visitors, 1)[:, 0]
         state.gone[visitors] = churn.leave(state.satisfaction[visitors], chance, now.day)
 
 
@@ -116,8 +116,8 @@ def _serve(
     slate = _slate(parts, state, now, user, item, seconds)
     probability = now.reactions.click_probability(slate)
     log_mean = now.reactions.dwell_log_mean(slate)
-    click = draws(parts.seed, "click", now.day, turn).uniform(user, parts.num_slots) < probability
-    noise = draws(parts.seed, "dwell", now.day, turn).normal(user, parts.num_slots)
+    click = draws(parts.chance, "click", now.day, turn).uniform(user, parts.num_slots) < probability
+    noise = draws(parts.chance, "dwell", now.day, turn).normal(user, parts.num_slots)
     dwell = now.reactions.dwell_seconds(log_mean, slate.content_seconds, noise)
     topic = parts.observed_items.topic[item]
     parts.wellbeing.tire(state.fatigue, user, topic)
@@ -148,7 +148,7 @@ def _requests(
         user,
         now.lottery,
         num_candidates=parts.num_candidates,
-        chance=draws(parts.seed, "candidates", now.day, turn),
+        chance=draws(parts.chance, "candidates", now.day, turn),
     )
     return Requests(
         day=now.day,
@@ -160,7 +160,7 @@ def _requests(
         items=now.observed_items,
         shows=state.shows,
         clicks=state.clicks,
-        draws=draws(parts.seed, "policy", now.day, turn),
+        draws=draws(parts.chance, "policy", now.day, turn),
         seconds=seconds,
     )
 

@@ -5,23 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import pandas as pd
+
 from holdfast.data.log import Log
 from holdfast.simulation.changes.collection import changes_as_written, changes_from
-from holdfast.simulation.day_files import DayFiles, keep_days
 from holdfast.simulation.items import LONGEST_SECONDS, draw_items
-from holdfast.simulation.log_folder import write_log, write_truth
+from holdfast.simulation.log_folder import write_days
 from holdfast.simulation.loop import NOBODY, days_of
 from holdfast.simulation.mechanisms import Mechanisms
 from holdfast.simulation.policy import Policy
 from holdfast.simulation.publishing import Publication
 from holdfast.simulation.reactions import Reactions
+from holdfast.simulation.replaying import replay
 from holdfast.simulation.returning import Returning
 from holdfast.simulation.truth import Truth, truth_of
 from holdfast.simulation.users import draw_users
+from holdfast.simulation.value import Value, true_value
 from holdfast.simulation.visiting import latest_start
 from holdfast.simulation.wellbeing import Wellbeing
 
@@ -123,7 +125,7 @@ class DefaultWorld:
     def simulate(self, policy: Policy | None = None, *, threads: int = 1) -> Simulation:
         """Run the world under a policy; under its behavior policy where None is given.
 
-        Two policies in the same world meet the same users, items and candidates, and the same luck.
+        Two policies in one world meet the same users, items and candidates, and the same luck.
 
         Raises:
             ValueError: the policy broke its contract; the message names it and the day.
@@ -156,32 +158,41 @@ class DefaultWorld:
         Raises:
             ValueError: the policy broke its contract; the days before that one are written all the same.
         """
-        if truth is not None and (truth == log or log in truth.parents or truth in log.parents):
-            raise ValueError(
-                f"truth is {truth} and log is {log}; keep them apart: no model may find the truth"
-            )
         parts = self.mechanisms()
         chosen = self.behavior_on if policy is None else policy
-        publication = self.publication(parts, policy or self.behavior_on(0))
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=log.parent, prefix=f".{log.name}.days-") as folder:
-            days = DayFiles(Path(folder))
-            failure: ValueError | None = None
-            try:
-                keep_days(days_of(parts, chosen, threads=threads), publication, days)
-            except ValueError as error:
-                failure = error
-            rows = 0
-            if len(days):
-                until_day = self.num_days if failure is None else days[-1].day + 1
-                rows = write_log(log, publication, days, until_day=until_day, threads=threads)
-                if truth is not None:
-                    write_truth(truth, parts, days)
-            if failure is not None:
-                raise failure
-        if not rows:
-            raise ValueError(NOBODY)
-        return rows
+        return write_days(
+            days_of(parts, chosen, threads=threads),
+            self.publication(parts, policy or self.behavior_on(0)),
+            log=log,
+            truth=truth,
+            threads=threads,
+        )
+
+    def value(self, policy: Policy, horizon_days: int, *, repeats: int = 8, threads: int = 1) -> Value:
+        """The true value of serving a policy from day 0 on, after days under the behavior policy.
+
+        See ``true_value``. ``horizon_days`` is at most ``num_days``: the world has no later days.
+        """
+        if horizon_days > self.num_days:
+            raise ValueError(
+                f"horizon_days is {horizon_days} and num_days is {self.num_days}; raise num_days of the world"
+            )
+        return true_value(
+            self.mechanisms(),
+            policy,
+            before=self.behavior_on,
+            horizon_days=horizon_days,
+            repeats=repeats,
+            threads=threads,
+        )
+
+    def replay(self, policy: Policy, *, threads: int = 1) -> pd.DataFrame:
+        """What a policy would have shown in every row of ``read()``, and how users would have reacted.
+
+        See ``replaying.replay``.
+        """
+        publication = self.publication(self.mechanisms(), self.behavior_on(0))
+        return replay(publication, self.behavior_on, policy, threads=threads)
 
     def publication(self, parts: Mechanisms, policy: Policy) -> Publication:
         """How days of this world under a policy become a log."""
@@ -282,14 +293,9 @@ class DefaultWorld:
             "fatigue_kept": ("at least 0 and below 1", 0.0 <= self.fatigue_kept < 1.0),
             "interest_drift": ("at least 0", 0.0 <= self.interest_drift < float("inf")),
         }
-        for name in (
-            "click_level",
-            "clickbait_appeal",
-            "clickbait_cost",
-            "return_level",
-            "satisfaction_effect",
-            "season_effect",
-        ):
+        for name in ("click_level", "clickbait_appeal", "clickbait_cost"):
+            ranges[name] = ("a finite number", abs(getattr(self, name)) < float("inf"))
+        for name in ("return_level", "satisfaction_effect", "season_effect"):
             ranges[name] = ("a finite number", abs(getattr(self, name)) < float("inf"))
         for name, (allowed, holds) in ranges.items():
             if not holds:
