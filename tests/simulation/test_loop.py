@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import time
 from dataclasses import fields, replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from holdfast.simulation.loop import run_days
+from holdfast.simulation import loop
+from holdfast.simulation.loop import Run, days_of, run_days
+from holdfast.simulation.policies.privileged import CandidateTruth
 from holdfast.simulation.policy import EpsilonGreedy, ItemScores, Requests, Slates
+from holdfast.simulation.record import joined
 from holdfast.simulation.visiting import DAY_SECONDS
 from holdfast.simulation.world import DefaultWorld
 
@@ -17,7 +21,13 @@ WORLD = DefaultWorld(num_users=400, num_items=200, num_days=12, burn_in_days=6, 
 @pytest.fixture(scope="module")
 def run():
     parts = WORLD.mechanisms()
-    return parts, *run_days(parts, EpsilonGreedy(epsilon=0.5))
+    run = Run(parts)
+    days = []
+    while run.day < parts.num_days:
+        recorded = run.day >= 0
+        day = run.step(EpsilonGreedy(epsilon=0.5))
+        days += [day] if recorded else []
+    return parts, joined([day.requests for day in days]), joined([day.visits for day in days]), run.state
 
 
 def test_nobody_is_in_two_places(run):
@@ -100,10 +110,8 @@ def test_common_random_numbers_are_common():
     parts = WORLD.mechanisms()
     parts = replace(parts, returning=replace(parts.returning, satisfaction_effect=0.0))
     ascending = ItemScores(scores=np.arange(200.0))
-    one, came_one, _ = run_days(parts, EpsilonGreedy(epsilon=0.0, scorer=ascending))
-    two, came_two, _ = run_days(
-        parts, EpsilonGreedy(epsilon=0.0, scorer=ItemScores(scores=-ascending.scores))
-    )
+    one, came_one = run_days(parts, EpsilonGreedy(epsilon=0.0, scorer=ascending))
+    two, came_two = run_days(parts, EpsilonGreedy(epsilon=0.0, scorer=ItemScores(scores=-ascending.scores)))
     for name in ("user", "day", "hazard"):
         assert np.array_equal(getattr(came_one, name), getattr(came_two, name))
     first_one, first_two = (
@@ -116,10 +124,55 @@ def test_common_random_numbers_are_common():
 
 def test_the_same_world_runs_the_same():
     parts = WORLD.mechanisms()
-    one, _, _ = run_days(parts, EpsilonGreedy(epsilon=0.5))
-    two, _, _ = run_days(WORLD.mechanisms(), EpsilonGreedy(epsilon=0.5))
+    one, _ = run_days(parts, EpsilonGreedy(epsilon=0.5))
+    two, _ = run_days(WORLD.mechanisms(), EpsilonGreedy(epsilon=0.5))
     for each in fields(one):
         assert np.array_equal(getattr(one, each.name), getattr(two, each.name), equal_nan=True), each.name
+
+
+@pytest.mark.parametrize(("threads", "block"), [(1, 57), (2, 57), (3, 128)])
+def test_threads_and_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch, threads: int, block: int):
+    parts, policy = WORLD.mechanisms(), EpsilonGreedy(epsilon=0.5)
+    whole = list(days_of(parts, policy))
+    monkeypatch.setattr(loop, "BLOCK_USERS", block)
+    pieces = list(days_of(parts, policy, threads=threads))
+    assert [day.first_request for day in pieces] == [day.first_request for day in whole]
+    for one, two in zip(whole, pieces, strict=True):
+        for part in ("requests", "visits"):
+            first, second = getattr(one, part), getattr(two, part)
+            orders = [np.lexsort((first.user, getattr(first, "seconds", first.user)))]
+            orders.append(np.lexsort((second.user, getattr(second, "seconds", second.user))))
+            for each in fields(first):
+                values = [
+                    getattr(record, each.name)[order]
+                    for record, order in zip((first, second), orders, strict=True)
+                ]
+                assert np.array_equal(*values, equal_nan=values[0].dtype.kind == "f"), each.name
+
+
+def test_a_policy_is_never_asked_twice_at_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(loop, "BLOCK_USERS", 20)
+    busy, most = [], []
+
+    class Slow:
+        name = "slow@1"
+
+        def choose(self, requests: Requests) -> Slates:
+            busy.append(1)
+            most.append(len(busy))
+            time.sleep(0.0005)
+            slates = EpsilonGreedy(epsilon=0.5).choose(requests)
+            busy.pop()
+            return slates
+
+    Run(WORLD.mechanisms(), threads=3).step(Slow())
+    assert len(most) > 20
+    assert max(most) == 1
+
+
+def test_no_threads_are_refused():
+    with pytest.raises(ValueError, match="threads is 0; it must be at least 1"):
+        Run(WORLD.mechanisms(), threads=0)
 
 
 class Careless:
@@ -143,3 +196,43 @@ def test_a_world_that_nobody_visits_says_so():
         ValueError, match="nobody visited on any day of the log; raise num_users or return_level"
     ):
         parts.simulate()
+
+
+def test_an_oracle_is_told_the_truth_and_others_are_not():
+    parts = WORLD.mechanisms()
+    told = []
+
+    class Oracle(Careless):
+        name = "oracle@1"
+
+        def choose_knowing(self, requests: Requests, truth: CandidateTruth) -> Slates:
+            told.append(truth.liking.shape == requests.candidates.shape)
+            # best first: the likeliest click in the first slot
+            position = np.argsort(-truth.liking, axis=1, kind="stable")[:, : requests.num_slots]
+            ones = np.ones(position.shape)
+            return Slates(position=position, propensity=ones, slate_propensity=ones[:, 0])
+
+    day = Run(parts).step(Oracle())
+    assert told
+    assert all(told)
+    plain = Run(parts).step(EpsilonGreedy(epsilon=0.0))
+    assert day.requests.click_probability.mean() > 1.2 * plain.requests.click_probability.mean()
+    look = 1.0 / (1.0 + 0.35 * np.arange(WORLD.slots))
+    liking = day.requests.click_probability / look
+    assert (np.diff(liking, axis=1) <= 1e-6).all(), "what the oracle was told is what happened"
+
+
+def test_requests_say_when_they_were_made():
+    seen = []
+
+    class Watching:
+        name = "watching@1"
+
+        def choose(self, requests: Requests) -> Slates:
+            seen.append((requests.user, requests.seconds))
+            return EpsilonGreedy(epsilon=1.0).choose(requests)
+
+    day = Run(WORLD.mechanisms()).step(Watching())
+    user, seconds = (np.concatenate(each) for each in zip(*seen, strict=True))
+    assert np.array_equal(user, day.requests.user)
+    assert np.array_equal(seconds, day.requests.seconds)

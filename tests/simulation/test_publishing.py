@@ -7,9 +7,9 @@ import pytest
 from holdfast.data.canonical import COLUMN_NAMES
 from holdfast.data.contract import check
 from holdfast.data.log import Log
-from holdfast.simulation.loop import run_days
+from holdfast.simulation.log_columns import FEATURES, topic_names
+from holdfast.simulation.loop import days_of
 from holdfast.simulation.policy import EpsilonGreedy
-from holdfast.simulation.publishing import FEATURES, NEVER, Publication, next_visits, topic_names
 from holdfast.simulation.world import DefaultWorld
 
 # The clocks go forward on the fourth day of this world.
@@ -28,12 +28,26 @@ def log() -> Log:
     return WORLD.read()
 
 
-def test_next_visits_by_hand():
-    user = np.array([1, 2, 1, 1, 2, 1])
-    day = np.array([0, 0, 0, 3, 1, 5])
-    shown = np.array([10, 11, 12, 40, 20, 60])
-    assert next_visits(user, day, shown).tolist() == [40, 20, 40, 60, NEVER, NEVER]
-    assert len(next_visits(user[:0], day[:0], shown[:0])) == 0
+def test_the_next_visit_is_the_first_on_a_later_day(log: Log):
+    frame = log.frame.assign(day=log.local_days())
+    visits = frame.groupby(["user_id", "day"])["shown_at"].min().reset_index()
+    following = visits.groupby("user_id")["shown_at"].shift(-1)
+    expected = visits.assign(following=following).set_index(["user_id", "day"])["following"]
+    found = frame.groupby(["user_id", "day"])["next_visit_at"].agg(["min", "max", "size", "count"])
+    assert found["min"].equals(found["max"].rename("min")), "one visit, one return"
+    assert found["min"].rename("following").equals(expected)
+    assert 0.1 < expected.isna().mean() < 0.9
+
+
+def test_a_log_that_ends_earlier_knows_less():
+    """Published after three days, it is what the whole log said on that morning."""
+    parts, policy = WORLD.mechanisms(), EpsilonGreedy(epsilon=WORLD.exploration)
+    publication = WORLD.publication(parts, policy)
+    days = [publication.in_order(day) for day in days_of(parts, policy)]
+    early, whole = publication.log(days[:3], until_day=3), publication.log(days, until_day=8)
+    view = whole.as_of(early.observed_until)
+    assert early.frame.equals(view.frame.drop(columns="dwell_cut"))
+    assert early.frame["next_visit_at"].isna().sum() > whole.frame["next_visit_at"].isna()[: len(early)].sum()
 
 
 def test_the_log_keeps_the_contract(log: Log):
@@ -67,13 +81,16 @@ def test_requests_have_moments_of_their_own_in_order(log: Log):
 
 
 def test_moments_that_collide_are_told_apart():
-    base = DefaultWorld(num_users=60, num_items=100, num_days=2, burn_in_days=0)
-    record, _, _ = run_days(base.mechanisms(), EpsilonGreedy(epsilon=1.0))
-    record.seconds[:] = 5.0
-    publication = Publication(start="2025-01-06", time_zone="UTC", num_days=2, missing_share=0.0, seed=0)
-    _, shown = publication.in_order(record)
-    assert (np.diff(shown) >= 1).all()
+    world = DefaultWorld(num_users=60, num_items=100, num_days=2, burn_in_days=0)
+    parts, policy = world.mechanisms(), EpsilonGreedy(epsilon=1.0)
+    publication = world.publication(parts, policy)
+    day = next(days_of(parts, policy))
+    day.requests.seconds[:] = 5.0
+    day = publication.in_order(day)
+    shown = publication.shown(day)
+    assert np.array_equal(np.diff(shown), np.ones(len(shown) - 1))
     assert shown[0] == pd.Timestamp("2025-01-06T00:00:05Z").timestamp() * 1e6
+    assert (np.diff(day.requests.user) >= 0).all()
 
 
 def test_the_log_holds_contract_and_features_and_none_of_the_truth(log: Log):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.simulation.users import DEVICES, MARKET_SHARES, MARKETS, draw_users
+from holdfast.simulation.users import DEVICES, MARKET_SHARES, draw_users
 
 SETTINGS: dict[str, Any] = {
     "num_users": 20_000,
@@ -25,7 +25,7 @@ def test_the_population_has_the_moments_of_its_equations():
     assert abs(truth.frailty.std() - 2.0) < 0.05
     one_market = observed.market == 0
     assert abs(truth.interest[one_market].std(axis=0).mean() - 1.0) < 0.02
-    share = np.bincount(observed.market, minlength=len(MARKETS)) / 20_000
+    share = np.bincount(observed.market, minlength=len(MARKET_SHARES)) / 20_000
     assert np.abs(share - MARKET_SHARES).max() < 0.02
     phone = observed.device == DEVICES.index("phone")
     assert abs(phone[one_market].mean() - 0.6) < 0.02

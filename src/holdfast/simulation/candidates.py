@@ -1,14 +1,18 @@
 """Which items a request may choose from.
 
-Q requests, C candidates, I items.
+Q requests, C candidates, I items, A items alive.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.simulation.draws import Draws
+
+BUCKETS_PER_ITEM = 8
 
 
 def candidate_weights(birth_day: Ints, *, day: int, half_life_days: float) -> Floats:
@@ -28,26 +32,49 @@ def candidate_weights(birth_day: Ints, *, day: int, half_life_days: float) -> Fl
     return np.where(birth_day <= day, np.exp2(-age / half_life_days), 0.0)
 
 
-def draw_candidates(user: Ints, weights: Floats, *, num_candidates: int, chance: Draws, day: int) -> Ints:
-    """Draw sets of different items, one after the other in proportion to the weights of those left.
+@dataclass(frozen=True)
+class Lottery:
+    r"""Draws an item with probability :math:`w_i / \sum w`, at a cost that does not grow with the catalogue.
 
-    Drawing with replacement and passing over what is already there is the same thing, and costs
-    log(I) a draw instead of I.
+    The unit interval is cut into items by the cumulated weights and, beside that, into equal buckets. Most
+    buckets lie within one item: there a look into the bucket is the answer. In the others the item is
+    searched for, so what is drawn is exactly what a search through all items would find.
+
+    Attributes:
+        alive: items with a weight above 0, ``[A]``.
+        steps: cumulated weights, the last one 1, ``[A]``.
+        bucket: first item that reaches beyond the start of each of M buckets, ``[M + 1]``.
+
+    Source: Chen and Asau (1974), the guide table.
+    """
+
+    alive: Ints
+    steps: Floats
+    bucket: Ints
+
+    def draw(self, uniform: Floats) -> Ints:
+        """Rows of ``alive`` for numbers in (0, 1), of the shape of ``uniform``."""
+        # M is a power of two, so the product is exact, and so is the comparison that it stands for.
+        place = (uniform * (len(self.bucket) - 1)).astype(np.int32)
+        drawn = self.bucket.take(place)
+        place += 1
+        unsure = np.flatnonzero(drawn != self.bucket.take(place))
+        drawn.ravel()[unsure] = np.searchsorted(self.steps, uniform.ravel()[unsure], side="right")
+        return drawn
+
+
+def lottery(weights: Floats, *, num_candidates: int, day: int) -> Lottery:
+    """Prepare a day's draws.
 
     Args:
-        user: whose request, ``[Q]``.
         weights: of the items, >= 0, ``[I]``.
         num_candidates: C.
-        chance: the numbers that belong to these requests; its units are users.
         day: for the message of an error.
-
-    Returns:
-        Items in the order in which they were drawn, ``[Q, C]``.
 
     Raises:
         ValueError: fewer than C items have a weight above 0.
     """
-    alive = np.flatnonzero(weights > 0)
+    alive = np.flatnonzero(weights > 0).astype(np.int32)
     if len(alive) < num_candidates:
         raise ValueError(
             f"only {len(alive)} items are alive on day {day}, and a request needs "
@@ -55,20 +82,46 @@ def draw_candidates(user: Ints, weights: Floats, *, num_candidates: int, chance:
         )
     steps = np.cumsum(weights[alive])
     steps /= steps[-1]
-    chosen = np.empty((len(user), num_candidates), dtype=np.int64)
-    open_rows = np.arange(len(user))
-    width = 2 * num_candidates
-    while len(open_rows):
-        uniform = chance.uniform(user[open_rows], width)
-        drawn = np.searchsorted(steps, uniform.ravel(), side="right").reshape(uniform.shape)
-        first = _is_first(drawn)
-        done = first.sum(axis=1) >= num_candidates
-        first &= np.cumsum(first, axis=1) <= num_candidates
-        chosen[open_rows[done]] = alive[drawn[done][first[done]]].reshape(-1, num_candidates)
-        open_rows = open_rows[~done]
+    num_buckets = 1 << int(BUCKETS_PER_ITEM * len(alive)).bit_length()
+    starts = np.arange(num_buckets + 1) / num_buckets
+    bucket = np.searchsorted(steps, starts, side="right").astype(np.int32)
+    return Lottery(alive, steps, bucket)
+
+
+def draw_candidates(user: Ints, items: Lottery, *, num_candidates: int, chance: Draws) -> Ints:
+    """Draw sets of different items, one after the other in proportion to the weights of those left.
+
+    Drawing with replacement and passing over what is already there is the same thing, and costs
+    the same for a catalogue of any size.
+
+    Args:
+        user: whose request, ``[Q]``.
+        items: to draw from.
+        num_candidates: C.
+        chance: the numbers that belong to these requests; its units are users.
+
+    Returns:
+        Items in the order in which they were drawn, ``[Q, C]``.
+    """
+    drawn = items.draw(chance.uniform(user, num_candidates))
+    again = np.flatnonzero(_repeats(drawn))
+    width = num_candidates
+    while len(again):
         # The first columns of a longer row are the same numbers: the draw goes on where it stopped.
         width *= 2
-    return chosen
+        longer = items.draw(chance.uniform(user[again], width))
+        first = _is_first(longer)
+        done = first.sum(axis=1) >= num_candidates
+        first &= np.cumsum(first, axis=1) <= num_candidates
+        drawn[again[done]] = longer[done][first[done]].reshape(-1, num_candidates)
+        again = again[~done]
+    return items.alive.take(drawn)
+
+
+def _repeats(values: Ints) -> Bools:
+    """Whether a row holds a value twice, ``[Q]``."""
+    ordered = np.sort(values, axis=1)
+    return np.asarray((ordered[:, 1:] == ordered[:, :-1]).any(axis=1))
 
 
 def _is_first(values: Ints) -> Bools:

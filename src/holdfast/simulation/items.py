@@ -46,6 +46,7 @@ class ObservedItems:
     Attributes:
         topic: the main topic, ``[I]``.
         content_seconds: length, 15 to 600 seconds, ``[I]``.
+        content_length: the same as a sensor reports it, ``[I]``.
         birth_day: first day on which it can be shown, ``[I]``.
         editor_score: quality with noise; NaN where no editor looked, ``[I]``.
         headline_score: clickbait with noise, ``[I]``.
@@ -53,6 +54,7 @@ class ObservedItems:
 
     topic: Ints
     content_seconds: Floats
+    content_length: Floats
     birth_day: Ints
     editor_score: Floats
     headline_score: Floats
@@ -100,6 +102,7 @@ def draw_items(
     observed = ObservedItems(
         topic=topic,
         content_seconds=seconds,
+        content_length=seconds,
         birth_day=_birth_days(num_items, first_day, num_days, draw),
         editor_score=np.where(draw.random(num_items) < missing_share, np.nan, editor),
         headline_score=clickbait + PROXY_NOISE_SD * draw.standard_normal(num_items),

@@ -32,6 +32,7 @@ class Requests:
         shows: recent impressions of each item until last night, ``[I]``.
         clicks: recent clicks on each item until last night, ``[I]``.
         draws: the chance that belongs to these requests; its units are the rows of users.
+        seconds: of each request after local midnight, ``[Q]``; None where nobody says.
     """
 
     day: int
@@ -44,6 +45,7 @@ class Requests:
     shows: Floats
     clicks: Floats
     draws: Draws
+    seconds: Floats | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

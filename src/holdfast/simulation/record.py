@@ -69,6 +69,25 @@ class VisitRecord:
     satisfaction_after: Floats
 
 
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    """What happened on one day.
+
+    Attributes:
+        day: day 0 is the first of the log.
+        policy: name and version of what served it.
+        first_request: how many requests earlier days of the log had.
+        requests: in any order.
+        visits: by user.
+    """
+
+    day: int
+    policy: str
+    first_request: int
+    requests: RequestRecord
+    visits: VisitRecord
+
+
 Record = TypeVar("Record", RequestRecord, VisitRecord)
 
 

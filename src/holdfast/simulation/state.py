@@ -25,6 +25,7 @@ class State:
         fatigue: with topics, >= 0, ``[U, G]``.
         satisfaction: in (-1, 1), ``[U]``.
         last_visit: day of the last visit; the day of arrival before it, ``[U]``.
+        gone: whether a user has left for good, ``[U]``.
         recent_topics: topics of the last clicked items, the latest last, -1 for none, ``[U, H]``.
         shows: impressions of each item, those of earlier days fading, ``[I]``.
         clicks: clicks on each item, those of earlier days fading, ``[I]``.
@@ -34,12 +35,15 @@ class State:
     fatigue: Floats
     satisfaction: Floats
     last_visit: Ints
+    gone: Bools
     recent_topics: Ints
     shows: Floats
     clicks: Floats
 
     def remember(self, user: Ints, topic: Ints, click: Bools) -> None:
         """Append the topics ``[Q, K]`` of what users ``[Q]``, all different, clicked, by slot."""
+        some = click.any(axis=1)
+        user, topic, click = user[some], topic[some], click[some]
         recent = self.recent_topics[user]
         # Old and new side by side, gaps moved to the front: the last H are what is remembered.
         joined = np.concatenate([recent, np.where(click, topic, -1)], axis=1)
@@ -61,7 +65,8 @@ def fresh_state(users: Users, *, num_items: int) -> State:
         fatigue=np.zeros((num_users, num_topics)),
         satisfaction=np.zeros(num_users),
         last_visit=users.arrival_day.copy(),
-        recent_topics=np.full((num_users, RECENT_TOPICS), -1, dtype=np.int64),
+        gone=np.zeros(num_users, dtype=bool),
+        recent_topics=np.full((num_users, RECENT_TOPICS), -1, dtype=np.int16),
         shows=np.zeros(num_items),
         clicks=np.zeros(num_items),
     )

@@ -11,14 +11,17 @@ import numpy as np
 
 from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.core.random import generator
+from holdfast.simulation.changes.new_market import NewMarket
 
-MARKETS = ("north", "south", "west")
+MARKETS = ("north", "south", "west", "east")
+"""The last one is empty until it grows in; see ``NewMarket``."""
+NEW_MARKET = "east"
 MARKET_SHARES = (0.5, 0.3, 0.2)
-MARKET_ACTIVITY = (0.0, 0.3, -0.4)
+MARKET_ACTIVITY = (0.0, 0.3, -0.4, -0.2)
 MARKET_TASTE_SD = 0.6
 DEVICES = ("phone", "desktop", "tablet")
 # How devices are spread in each market: a row a market, a column a device.
-DEVICE_SHARES = ((0.60, 0.30, 0.10), (0.85, 0.10, 0.05), (0.40, 0.45, 0.15))
+DEVICE_SHARES = ((0.60, 0.30, 0.10), (0.85, 0.10, 0.05), (0.40, 0.45, 0.15), (0.90, 0.04, 0.06))
 FRAILTY_OF_ACTIVITY = 0.6
 DECLARED_TOPICS = 3
 DECLARED_NOISE_SD = 0.7
@@ -69,6 +72,7 @@ def draw_users(
     established_share: float,
     frailty_sd: float,
     seed: int,
+    new_market: NewMarket | None = None,
 ) -> tuple[Users, ObservedUsers]:
     r"""Draw a population in which segments differ in taste and in activity.
 
@@ -92,10 +96,20 @@ def draw_users(
             over the days after it.
         frailty_sd: standard deviation of the frailty, >= 0.
         seed: of the world.
+        new_market: who belongs to a market that grows in; None for nobody.
     """
     draw = generator(seed, "users")
-    market = draw.choice(len(MARKETS), size=num_users, p=MARKET_SHARES)
-    taste_MG = MARKET_TASTE_SD * generator(seed, "tastes").standard_normal((len(MARKETS), num_topics))
+    market = draw.choice(len(MARKET_SHARES), size=num_users, p=MARKET_SHARES)
+    newcomer, newcomer_arrival = (new_market or NewMarket()).members(num_users, seed=seed)
+    market[newcomer] = MARKETS.index(NEW_MARKET)
+    # The new market is drawn apart: whether it comes or not, the others stay what they are.
+    taste_MG = np.concatenate(
+        [
+            generator(seed, "tastes").standard_normal((len(MARKET_SHARES), num_topics)),
+            generator(seed, "new tastes").standard_normal((1, num_topics)),
+        ]
+    )
+    taste_MG *= MARKET_TASTE_SD
     interest = taste_MG[market] + draw.standard_normal((num_users, num_topics))
     lively = draw.standard_normal(num_users)
     own = draw.standard_normal(num_users)
@@ -108,7 +122,7 @@ def draw_users(
         activity=np.asarray(MARKET_ACTIVITY)[market] + 0.8 * lively,
         frailty=frailty_sd * frailty,
         peak_hour=peak + draw.standard_normal(num_users),
-        arrival_day=np.where(established, first_day, arrival),
+        arrival_day=np.where(newcomer, newcomer_arrival, np.where(established, first_day, arrival)),
     )
     step = np.cumsum(DEVICE_SHARES, axis=1)[market]
     device = (draw.random(num_users)[:, None] > step[:, :-1]).sum(axis=1)

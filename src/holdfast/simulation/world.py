@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import pandas as pd
+
 from holdfast.data.log import Log
+from holdfast.simulation.changes.collection import changes_as_written, changes_from
 from holdfast.simulation.items import LONGEST_SECONDS, draw_items
-from holdfast.simulation.loop import Mechanisms, run_days
-from holdfast.simulation.policy import EpsilonGreedy, Policy
+from holdfast.simulation.log_folder import write_days
+from holdfast.simulation.loop import NOBODY, days_of
+from holdfast.simulation.mechanisms import Mechanisms
+from holdfast.simulation.policy import Policy
 from holdfast.simulation.publishing import Publication
 from holdfast.simulation.reactions import Reactions
+from holdfast.simulation.replaying import replay
 from holdfast.simulation.returning import Returning
 from holdfast.simulation.truth import Truth, truth_of
 from holdfast.simulation.users import draw_users
+from holdfast.simulation.value import Value, true_value
 from holdfast.simulation.visiting import latest_start
 from holdfast.simulation.wellbeing import Wellbeing
 
@@ -62,6 +71,8 @@ class DefaultWorld:
         satisfaction_memory: how fast satisfaction forgets, in (0, 1].
         fatigue_kept: share of the fatigue with a topic that is left a day later, in [0, 1).
         interest_drift: how far a day of clicks moves the interests, at least 0.
+        changes: schedules of change, each a name with its settings; see ``changes/`` beside this file. What
+            is left out stays at its default, which is off.
     """
 
     num_users: int = 2800
@@ -90,10 +101,12 @@ class DefaultWorld:
     satisfaction_memory: float = 0.2
     fatigue_kept: float = 0.6
     interest_drift: float = 0.05
+    changes: dict[str, dict[str, Any]] = field(default_factory=changes_as_written)
 
     def __post_init__(self) -> None:
         self._check_sizes()
         self._check_numbers()
+        changes_from(self.changes)
         try:
             date.fromisoformat(self.start)
         except ValueError as error:
@@ -109,38 +122,96 @@ class DefaultWorld:
         """The log under the behavior policy, epsilon-greedy around popularity and declared topics."""
         return self.simulate().log
 
-    def simulate(self, policy: Policy | None = None) -> Simulation:
+    def simulate(self, policy: Policy | None = None, *, threads: int = 1) -> Simulation:
         """Run the world under a policy; under its behavior policy where None is given.
 
-        Two policies in the same world meet the same users, items and candidates, and the same luck.
+        Two policies in one world meet the same users, items and candidates, and the same luck.
 
         Raises:
             ValueError: the policy broke its contract; the message names it and the day.
         """
-        chosen = EpsilonGreedy(epsilon=self.exploration) if policy is None else policy
         parts = self.mechanisms()
-        record, visits, _ = run_days(parts, chosen)
-        publication = Publication(
+        chosen = self.behavior_on if policy is None else policy
+        publication = self.publication(parts, policy or self.behavior_on(0))
+        days = [publication.in_order(day) for day in days_of(parts, chosen, threads=threads)]
+        if not days:
+            raise ValueError(NOBODY)
+        log = publication.log(days, until_day=self.num_days)
+        return Simulation(log, truth_of(days, users=parts.users, items=parts.items))
+
+    def write(
+        self, log: Path, policy: Policy | None = None, *, truth: Path | None = None, threads: int = 1
+    ) -> int:
+        """Run the world like ``simulate``, but into folders: memory grows with users and items, not days.
+
+        The log is the same, row by row, whatever the number of threads.
+
+        Args:
+            log: for the log in the canonical form, a shard a day; ``ParquetLog`` reads it.
+            policy: the behavior policy where None.
+            truth: for the truth, apart from the log; not written where None.
+            threads: how many threads work.
+
+        Returns:
+            Rows of the log.
+
+        Raises:
+            ValueError: the policy broke its contract; the days before that one are written all the same.
+        """
+        parts = self.mechanisms()
+        chosen = self.behavior_on if policy is None else policy
+        return write_days(
+            days_of(parts, chosen, threads=threads),
+            self.publication(parts, policy or self.behavior_on(0)),
+            log=log,
+            truth=truth,
+            threads=threads,
+        )
+
+    def value(self, policy: Policy, horizon_days: int, *, repeats: int = 8, threads: int = 1) -> Value:
+        """The true value of serving a policy from day 0 on, after days under the behavior policy.
+
+        See ``true_value``. ``horizon_days`` is at most ``num_days``: the world has no later days.
+        """
+        if horizon_days > self.num_days:
+            raise ValueError(
+                f"horizon_days is {horizon_days} and num_days is {self.num_days}; raise num_days of the world"
+            )
+        return true_value(
+            self.mechanisms(),
+            policy,
+            before=self.behavior_on,
+            horizon_days=horizon_days,
+            repeats=repeats,
+            threads=threads,
+        )
+
+    def replay(self, policy: Policy, *, threads: int = 1) -> pd.DataFrame:
+        """What a policy would have shown in every row of ``read()``, and how users would have reacted.
+
+        See ``replaying.replay``.
+        """
+        publication = self.publication(self.mechanisms(), self.behavior_on(0))
+        return replay(publication, self.behavior_on, policy, threads=threads)
+
+    def publication(self, parts: Mechanisms, policy: Policy) -> Publication:
+        """How days of this world under a policy become a log."""
+        return Publication(
+            parts=parts,
             start=self.start,
             time_zone=self.time_zone,
-            num_days=self.num_days,
             missing_share=self.missing_share,
-            seed=self.seed,
+            description=f"Embedded world, seed {self.seed}, under {policy.name}.",
         )
-        record, shown = publication.in_order(record)
-        log = publication.log(
-            record,
-            shown,
-            users=parts.observed_users,
-            items=parts.observed_items,
-            policy=chosen.name,
-            description=f"Embedded world, seed {self.seed}, under {chosen.name}.",
-        )
-        return Simulation(log, truth_of(record, visits, users=parts.users, items=parts.items))
+
+    def behavior_on(self, day: int) -> Policy:
+        """The behavior policy of a day: epsilon-greedy around popularity and declared topics."""
+        return changes_from(self.changes).behavior_change.policy(self.exploration, day)
 
     def mechanisms(self) -> Mechanisms:
         """The users, the items and the laws of this world, truth included."""
         first_day = -self.burn_in_days
+        changes = changes_from(self.changes)
         users, observed_users = draw_users(
             num_users=self.num_users,
             num_topics=self.num_topics,
@@ -149,6 +220,7 @@ class DefaultWorld:
             established_share=self.established_share,
             frailty_sd=self.frailty_sd,
             seed=self.seed,
+            new_market=changes.new_market,
         )
         items, observed_items = draw_items(
             num_items=self.num_items,
@@ -185,6 +257,7 @@ class DefaultWorld:
             num_days=self.num_days,
             first_weekday=date.fromisoformat(self.start).weekday(),
             seed=self.seed,
+            changes=changes,
         )
 
     def _check_sizes(self) -> None:
@@ -220,14 +293,9 @@ class DefaultWorld:
             "fatigue_kept": ("at least 0 and below 1", 0.0 <= self.fatigue_kept < 1.0),
             "interest_drift": ("at least 0", 0.0 <= self.interest_drift < float("inf")),
         }
-        for name in (
-            "click_level",
-            "clickbait_appeal",
-            "clickbait_cost",
-            "return_level",
-            "satisfaction_effect",
-            "season_effect",
-        ):
+        for name in ("click_level", "clickbait_appeal", "clickbait_cost"):
+            ranges[name] = ("a finite number", abs(getattr(self, name)) < float("inf"))
+        for name in ("return_level", "satisfaction_effect", "season_effect"):
             ranges[name] = ("a finite number", abs(getattr(self, name)) < float("inf"))
         for name, (allowed, holds) in ranges.items():
             if not holds:
