@@ -82,9 +82,8 @@ def describe(name: str, activity: Activity) -> None:
     slopes = activity_slopes(activity.user, activity.day, activity.amount, end_day=activity.end_day)
     print(
         f"{name}: one constant hazard would be {constant.hazard:.3f}, rejected with "
-        f"G2 {constant.misfit:,.0f} on {len(hazard) - 1} degrees of freedom; "
-        f"not back after {len(hazard)} days "
-        f"{np.prod(1 - hazard):.3f}, with the constant {constant.still_away:.3f}\n"
+        f"G2 {constant.misfit:,.0f} on {len(hazard) - 1} degrees of freedom; not back after "
+        f"{len(hazard)} days {np.prod(1 - hazard):.3f}, with the constant {constant.still_away:.3f}\n"
         f"{name}: slope of next-day return on log(1 + activity): pooled {slopes.pooled:.3f}, "
         f"within users {slopes.within:.3f}"
     )
