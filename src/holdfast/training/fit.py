@@ -133,13 +133,8 @@ def fit(
         )
         module = RankingModule(ranker, balance=balance, optimizer=optimizer, seed=seed)
         checkpoint = None if state is None else str(folder / LAST)
-        with quiet_lightning(), torch_state_kept(), environment_kept():
-            trainer = _trainer(settings, folder, callbacks=[watch, run_state, epoch_end])
-            try:
-                trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-            except SystemExit as stop:
-                # Lightning turns the user's Ctrl-C into an exit of its own.
-                raise KeyboardInterrupt from stop
+        callbacks: list[pl.Callback] = [watch, run_state, epoch_end]
+        _run_lightning(module, data, settings, folder, callbacks=callbacks, checkpoint=checkpoint)
     ranker.load_state_dict(load_best(folder))
     ranker.eval()
     return FitResult(
@@ -152,6 +147,24 @@ def fit(
         validation_weights=validation_trust,
         rows_per_second=watch.rows_per_second,
     )
+
+
+def _run_lightning(
+    module: RankingModule,
+    data: WindowDataModule,
+    settings: TrainerSettings,
+    folder: Path,
+    *,
+    callbacks: list[pl.Callback],
+    checkpoint: str | None,
+) -> None:
+    with quiet_lightning(), torch_state_kept(), environment_kept():
+        trainer = _trainer(settings, folder, callbacks=callbacks)
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit as stop:
+            # Lightning turns the user's Ctrl-C into an exit of its own.
+            raise KeyboardInterrupt from stop
 
 
 def check_window(schema: InputSchema, window: EncodedWindow) -> None:

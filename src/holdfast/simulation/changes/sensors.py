@@ -5,6 +5,7 @@ I items.
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ SENSORS = ("content_length", "editor_score", "headline_score")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SensorFault(Change):
+class SensorFault(Change, abc.ABC):
     """A fault in one observed feature of the items; the kinds of fault are the classes below.
 
     An item whose sensor has failed keeps a failed sensor, and more fail as the level rises.
@@ -46,8 +47,9 @@ class SensorFault(Change):
         reading: dict[str, Any] = {self.feature: self._reading(values, failed, day, level=level, seed=seed)}
         return replace(items, **reading)
 
+    @abc.abstractmethod
     def _reading(self, values: Floats, failed: Bools, day: int, *, level: float, seed: int) -> Floats:
-        raise NotImplementedError
+        """What the sensors report of the values ``[I]``, those of ``failed`` items wrongly."""
 
 
 @dataclass(frozen=True, kw_only=True)
