@@ -176,3 +176,23 @@ def test_visits_are_seen_as_of_a_moment_and_travel_with_the_log(log, tmp_path: P
     assert with_visits.fingerprint() != log.fingerprint()
     with_visits.write(tmp_path / "log")
     assert_frame_equal(pd.read_parquet(tmp_path / "log" / "visits.parquet"), visits)
+
+
+def test_the_fingerprint_tells_lists_apart_and_survives_a_file(log, tmp_path: Path):
+    def with_lists(*lists: object) -> Log:
+        cells = pd.Series([None if each is None else np.asarray(each, dtype=object) for each in lists])
+        return replace(log, frame=log.frame.assign(tags=cells))
+
+    prints = [
+        with_lists(["a", "b"], ["c"], [], None).fingerprint(),
+        with_lists(["a"], ["b", "c"], [], None).fingerprint(),
+        with_lists(["a", "b"], ["c"], None, []).fingerprint(),
+        with_lists(["a", "b"], ["d"], [], None).fingerprint(),
+        with_lists(None, None, None, None).fingerprint(),
+        log.fingerprint(),
+    ]
+    assert len(set(prints)) == len(prints)
+    first = with_lists(["a", "b"], ["c"], [], None)
+    first.write(tmp_path / "log")
+    again = replace(first, frame=pd.read_parquet(tmp_path / "log" / "log.parquet")[list(first.frame)])
+    assert again.fingerprint() == first.fingerprint()

@@ -183,6 +183,12 @@ def evaluate(run: Run, *, resume: bool) -> None:
     """Measure every head and the fused ranking on windows that training never saw."""
     from holdfast.app.measuring import evaluate_run
 
+    horizon = run.plan.settings.horizon_days
+    beyond = [days for days in run.plan.evaluation.retention_days if days > horizon]
+    if beyond and "retention" in run.prepared.objectives:
+        run.console.warn(
+            "evaluate", f"return within {beyond} days is not measured: horizon_days is {horizon}"
+        )
     with run.console.working("evaluate", "predicting, measuring, resampling users"):
         evaluation = evaluate_run(run.prepared, run.trained_ranker(), run.plan)
     run.folder.tables.mkdir(exist_ok=True)

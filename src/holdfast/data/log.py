@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from holdfast.core.arrays import Ints
@@ -95,10 +96,14 @@ class Log:
             for name in sorted(frame.columns):
                 column = frame[name]
                 digest.update(name.encode())
-                if column.dtype == object:  # lists
-                    digest.update(str([_plain(value) for value in column]).encode())
-                else:
-                    digest.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
+                if column.dtype == object:
+                    lists = list_array(column)
+                    if pa.types.is_list(lists.type):
+                        lengths = pc.fill_null(pc.list_value_length(lists), -1)
+                        digest.update(lengths.to_numpy(zero_copy_only=False).astype(np.int64).tobytes())
+                        lists = pc.list_flatten(lists)
+                    column = pd.Series(lists.to_pandas())
+                digest.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
         return digest.hexdigest()
 
     def write(self, folder: Path) -> None:
@@ -109,13 +114,6 @@ class Log:
                 write_rows(temporary / VISITS_FILE, self.visits)
             self.card.write(temporary / CARD_FILE)
             write_json(temporary / OBSERVED_FILE, {"observed_until": self.observed_until.isoformat()})
-
-
-def _plain(value: Any) -> Any:
-    """A list as Python writes it, whether it came as a list or, from a file, as an array; None for a null."""
-    if pd.api.types.is_list_like(value):
-        return np.asarray(value).tolist()
-    return None if pd.isna(value) else value
 
 
 @runtime_checkable
@@ -131,10 +129,19 @@ class LogSource(Protocol):
         ...
 
 
+def list_array(column: pd.Series) -> pa.ListArray:
+    """A column of lists as Arrow holds it: values one after the other, ``[N]`` lists."""
+    try:
+        return pa.array(column, from_pandas=True)
+    except pa.ArrowException:
+        # An empty array of numbers among text; as a list it has no type of its own.
+        return pa.array([None if value is None else list(value) for value in column])
+
+
 def write_rows(path: Path, frame: pd.DataFrame) -> None:
     """Write rows of a log as Parquet; an empty list takes the type of its column's other lists."""
     columns = {
-        str(name): pa.array([None if value is None else list(value) for value in frame[name]])
+        str(name): list_array(frame[name])
         if frame[name].dtype == object
         else pa.array(frame[name], from_pandas=True)
         for name in frame.columns
