@@ -103,7 +103,7 @@ def test_names_are_stable_and_every_weighted_one_has_its_twin() -> None:
                 "auc_minus_baseline",
             )
         ),
-        *(f"ranking/{name}" for name in ("ndcg@5", "ndcg@10", "mrr", "ndcg_dwell@5", "ndcg_dwell@10")),
+        *(f"ranking/{name}" for name in ("auc", "ndcg@5", "ndcg@10", "mrr", "ndcg_dwell@5", "ndcg_dwell@10")),
     ]
     assert set(found) == {*plain, *(f"{name}/ipw" for name in plain)}
     for name, value in found.items():

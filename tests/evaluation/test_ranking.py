@@ -120,8 +120,8 @@ def test_requests_of_one_row_do_not_count_as_perfectly_ordered():
     single = ranking_metrics(
         [0.3, 0.1], {"click": [1.0, 0.0]}, requests=[0, 1], users=[0, 1], cutoffs=[5], bootstrap=bootstrap
     )
-    assert [each.value for each in single] == [None, None]
-    assert "undefined: no requests with a relevant row among several" in single[0].note
+    assert [each.value for each in single] == [1.0, None, None]  # the AUC is over all rows
+    assert "undefined: no requests with a relevant row among several" in single[1].note
     mixed = ranking_metrics(
         [0.3, 0.1, 0.9],
         {"click": [0.0, 1.0, 1.0]},
@@ -130,8 +130,26 @@ def test_requests_of_one_row_do_not_count_as_perfectly_ordered():
         cutoffs=[5],
         bootstrap=bootstrap,
     )
-    assert {each.name: each.n for each in mixed} == {"ranking/ndcg@5": 1, "ranking/mrr": 1}
-    assert mixed[1].value == 0.5
+    assert {each.name: each.n for each in mixed} == {"ranking/auc": 3, "ranking/ndcg@5": 1, "ranking/mrr": 1}
+    assert mixed[2].value == 0.5
+
+
+def test_the_score_is_held_against_clicks_over_all_rows_with_a_known_click():
+    score, click = [0.9, 0.2, 0.4, 0.4, 7.0], [1.0, 0.0, 1.0, 0.0, np.nan]
+    weight = [1.0, 2.0, 3.0, 4.0, 5.0]
+    found = ranking_metrics(
+        score,
+        {"click": click},
+        requests=[0, 0, 1, 1, 1],
+        users=[0, 0, 1, 1, 1],
+        cutoffs=[1],
+        weight=weight,
+        bootstrap=ClusterBootstrap(num_resamples=0),
+    )
+    values = {each.name: (each.value, each.n) for each in found}
+    assert values["ranking/auc"] == (pytest.approx(3.5 / 4), 4)  # 2 + 1 + 1/2 of 4 pairs
+    pairs = 1 * (2 + 4) + 3 * (2 + 4 / 2)
+    assert values["ranking/auc/ipw"] == (pytest.approx(pairs / ((1 + 3) * (2 + 4))), 4)
 
 
 def test_requests_with_a_row_of_unknown_worth_are_left_out_and_counted():

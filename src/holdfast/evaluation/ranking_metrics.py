@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.evaluation import checks
 from holdfast.evaluation.bootstrap import ClusterBootstrap
+from holdfast.evaluation.discrimination import prepare_roc_auc
 from holdfast.evaluation.measure import Measure, measure
 from holdfast.evaluation.metric_value import MetricValue, WeightedMetric
 from holdfast.evaluation.ranking import (
@@ -51,8 +52,9 @@ def ranking_metrics(
         bootstrap: how users are resampled.
 
     Returns:
-        ``ranking/ndcg@k`` and ``ranking/mrr`` for the gain ``click``, ``ranking/ndcg_<name>@k`` for any
-        other; docs/metrics.md defines them. Requests of a single row have nothing to order and do not count.
+        ``ranking/auc``, ``ranking/ndcg@k`` and ``ranking/mrr`` for the gain ``click``,
+        ``ranking/ndcg_<name>@k`` for any other; docs/metrics.md defines them. Requests of a single row have
+        nothing to order and count in ``ranking/auc`` alone.
     """
     ranked = rank_requests(score, requests)
     num_rows = ranked.order.size
@@ -65,9 +67,25 @@ def ranking_metrics(
         versions.append(checks.row_weights(weight, num_rows=num_rows))
     results = []
     for weights in versions:
+        if MAIN_GAIN in columns:
+            results += _auc(score, columns[MAIN_GAIN], user, weights, bootstrap)
         for name, gain in columns.items():
             results += _one_gain(ranked, name, gain, user[ranked.first_row], cutoffs, weights, bootstrap)
     return results
+
+
+def _auc(
+    score: ArrayLike, gain: Floats, user: Ints, weight: Floats | None, bootstrap: ClusterBootstrap
+) -> list[MetricValue]:
+    """How well the ranking score tells clicked rows from others, whatever it was made to predict."""
+    known = ~np.isnan(gain)
+    prepared = prepare_roc_auc(np.asarray(score)[known], gain[known] > 0.0)
+    return measure(
+        [Measure("ranking/auc", prepared, "all rows are clicked, or none is")],
+        clusters=user[known],
+        bootstrap=bootstrap,
+        weight=None if weight is None else weight[known],
+    )
 
 
 def _one_gain(
