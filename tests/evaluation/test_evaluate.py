@@ -196,9 +196,9 @@ def test_nothing_known_is_undefined_and_says_so() -> None:
     inputs["retention"] = replace(
         inputs["retention"], follow_up_days=np.zeros(nothing.size, dtype=int), value=unknown, event=nothing
     )
-    inputs["ranking"] = replace(inputs["ranking"], gains={"click": np.zeros(nothing.size)})
+    inputs["ranking"] = replace(inputs["ranking"], gains={"click": unknown})
     values = evaluate_window(settings=SETTINGS, **inputs)
-    assert len(values) == 2 * (7 + 3 + 18 + 3)
+    assert len(values) == 2 * (7 + 3 + 18 + 4)
     for value in values:
         assert value.value is None
         assert value.n == 0
