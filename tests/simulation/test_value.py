@@ -80,7 +80,7 @@ def test_every_figure_is_a_number():
 
 
 def test_a_world_has_no_days_after_its_last():
-    with pytest.raises(ValueError, match="horizon_days is 12 and num_days is 11; raise num_days"):
+    with pytest.raises(ValueError, match="horizon_days is 12, num_days is 11 and later_days is 0; raise"):
         COIN.value(UNIFORM, 12)
 
 

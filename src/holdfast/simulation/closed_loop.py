@@ -104,10 +104,10 @@ class ClosedLoop:
                 "give retrain, or set every_days=0"
             )
         last = schedule.first_day + schedule.num_days
-        if last > publication.parts.num_days:
+        if last > publication.parts.end_day:
             raise ValueError(
-                f"serving ends with day {last}, and the world with day {publication.parts.num_days}; "
-                "raise num_days of the world"
+                f"serving ends with day {last}, and the world with day {publication.parts.end_day}; "
+                "raise later_days of the world"
             )
         self.policy = policy
         self.logged = morning.logged

@@ -11,6 +11,7 @@ import numpy as np
 
 from holdfast.core.arrays import Floats, Ints
 from holdfast.core.random import generator
+from holdfast.simulation.record import joined
 
 SHORTEST_SECONDS = 15.0
 LONGEST_SECONDS = 600.0
@@ -61,7 +62,14 @@ class ObservedItems:
 
 
 def draw_items(
-    *, num_items: int, num_topics: int, first_day: int, num_days: int, missing_share: float, seed: int
+    *,
+    num_items: int,
+    num_topics: int,
+    first_day: int,
+    num_days: int,
+    missing_share: float,
+    seed: int,
+    later_days: int = 0,
 ) -> tuple[Items, ObservedItems]:
     r"""Draw a catalogue, born evenly over time, in which promise and quality mildly disagree.
 
@@ -75,14 +83,38 @@ def draw_items(
     Proxies are the truth plus 0.7 of noise.
 
     Args:
-        num_items: I.
+        num_items: items born by the end of the log; they are the first rows.
         num_topics: G.
         first_day: the first day that is simulated; items are born from 30 days before it on.
         num_days: days of the log.
         missing_share: share of items without an editor's score, in [0, 1).
         seed: of the world.
+        later_days: days after the log on which further items are born, as many a day as before. They do not
+            change what the others are, and more of these days do not change the items of the first of them.
+
+    Returns:
+        The truth and what is known, each I rows: ``num_items``, then the later ones by day of birth.
     """
     draw = generator(seed, "items")
+    span = num_days - first_day + OLDEST_DAYS
+    oldest = first_day - OLDEST_DAYS
+    birth_day = oldest + (np.arange(num_items) * span) // num_items
+    cohorts = [_cohort(draw, birth_day, num_topics=num_topics, missing_share=missing_share)]
+    for day in range(num_days, num_days + later_days):
+        # The even spread goes on: how many of a row of items, each num_items / span after the other, are
+        # born before this day, and before the next one.
+        before, by = (-(-num_items * (each - oldest) // span) for each in (day, day + 1))
+        draw = generator(seed, "later items", day)
+        same = np.full(by - before, day)
+        cohorts.append(_cohort(draw, same, num_topics=num_topics, missing_share=missing_share))
+    return joined([each for each, _ in cohorts]), joined([each for _, each in cohorts])
+
+
+def _cohort(
+    draw: np.random.Generator, birth_day: Ints, *, num_topics: int, missing_share: float
+) -> tuple[Items, ObservedItems]:
+    """Items with these birthdays ``[I]``, in random order; see ``draw_items`` for the equations."""
+    num_items = len(birth_day)
     popularity = 1.0 / np.sqrt(np.arange(1, num_topics + 1))
     topic = draw.choice(num_topics, size=num_items, p=popularity / popularity.sum())
     mix = (1.0 - MAIN_TOPIC_SHARE) * draw.dirichlet(np.full(num_topics, 0.3), size=num_items)
@@ -103,15 +135,9 @@ def draw_items(
         topic=topic,
         content_seconds=seconds,
         content_length=seconds,
-        birth_day=_birth_days(num_items, first_day, num_days, draw),
+        # In random order: what came first in the catalogue is not what was born first.
+        birth_day=draw.permutation(birth_day),
         editor_score=np.where(draw.random(num_items) < missing_share, np.nan, editor),
         headline_score=clickbait + PROXY_NOISE_SD * draw.standard_normal(num_items),
     )
     return truth, observed
-
-
-def _birth_days(num_items: int, first_day: int, num_days: int, draw: np.random.Generator) -> Ints:
-    """Birthdays spread evenly, in random order: no stretch of days is without new items by bad luck."""
-    span = num_days - first_day + OLDEST_DAYS
-    days = first_day - OLDEST_DAYS + (np.arange(num_items) * span) // num_items
-    return draw.permutation(days)

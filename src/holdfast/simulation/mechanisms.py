@@ -37,6 +37,7 @@ class Mechanisms:
         half_life_days: of an item's chance to become a candidate.
         first_day: the first day that runs; days below 0 run but are not recorded.
         num_days: days of the log, from day 0.
+        later_days: days after the log that may be run as well: until then users arrive and items are born.
         first_weekday: of day 0, 0 is Monday.
         seed: of every random number.
         changes: what happens to the world while it runs.
@@ -59,6 +60,12 @@ class Mechanisms:
     seed: int
     changes: Changes = field(default_factory=Changes)
     luck: int = 0
+    later_days: int = 0
+
+    @property
+    def end_day(self) -> int:
+        """The day after the last one that may be run."""
+        return self.num_days + self.later_days
 
     @property
     def chance(self) -> int:

@@ -78,6 +78,11 @@ class Publication:
             # The first request is the visit: written last, it is what stays.
             next_visit[day.requests.user[::-1]] = shown[::-1]
 
+    def device_lost(self, user: Ints, day: int) -> Bools:
+        """Whether the device of the visits of users ``[Q]`` on a day is not known, ``[Q]``."""
+        chance = draws(self.parts.seed, "device lost", day).uniform(user, 1)[:, 0]
+        return np.asarray(chance < self.missing_share)
+
     def card(self) -> DatasetCard:
         """What the columns mean."""
         return DatasetCard(
@@ -123,17 +128,12 @@ class Publication:
             "next_visit_at": moments(next_visit),
             "hour": pa.array(local.hour.to_numpy(dtype=np.int64)),
             "day_of_week": pa.array(local.day_of_week.to_numpy(dtype=np.int64)),
-            **request_columns(day, users, device_lost=self._device_lost(day)),
+            **request_columns(day, users, device_lost=self.device_lost(day.requests.user, day.day)),
         }
         spread = pa.table(by_request).take(pa.array(np.repeat(np.arange(num_requests), num_slots)))
         items = observed_items(self.parts, day.day)
         rows = row_columns(day, items, num_topics=users.declared.shape[1])
         return pa.table({**dict(zip(spread.column_names, spread.columns, strict=True)), **rows})
-
-    def _device_lost(self, day: Day) -> Bools:
-        visit = day.requests.user.astype(np.int64) * self.parts.num_days + day.day
-        chance = draws(self.parts.seed, "device lost").uniform(visit, 1)[:, 0]
-        return np.asarray(chance < self.missing_share)
 
 
 def _without_dictionaries(table: pa.Table) -> pa.Table:

@@ -6,11 +6,14 @@ Q requests, C candidates, K slots, H clicked items remembered, W visits.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from holdfast.core.arrays import Bools, Floats, Ints
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,16 +91,16 @@ class Day:
     visits: VisitRecord
 
 
-Record = TypeVar("Record", RequestRecord, VisitRecord)
+Record = TypeVar("Record", bound="DataclassInstance")
 
 
 def joined(parts: list[Record]) -> Record:
-    """The records of several rounds or days, at least one, as one."""
+    """The rows of several records of arrays, at least one, as one."""
     kind = type(parts[0])
     names = [each.name for each in fields(kind)]
     return kind(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
 def reordered(record: Record, order: Ints) -> Record:
-    """The rows of a record in another order."""
+    """The rows of a record of arrays in another order."""
     return type(record)(**{each.name: getattr(record, each.name)[order] for each in fields(record)})

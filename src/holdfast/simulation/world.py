@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 
 from holdfast.data.log import Log
 from holdfast.simulation.changes.collection import changes_as_written, changes_from
-from holdfast.simulation.items import LONGEST_SECONDS, draw_items
+from holdfast.simulation.items import draw_items
+from holdfast.simulation.limits import check_calendar, check_numbers, check_sizes
 from holdfast.simulation.log_folder import write_days
 from holdfast.simulation.loop import NOBODY, days_of
 from holdfast.simulation.mechanisms import Mechanisms
@@ -24,7 +24,6 @@ from holdfast.simulation.returning import Returning
 from holdfast.simulation.truth import Truth, truth_of
 from holdfast.simulation.users import draw_users
 from holdfast.simulation.value import Value, true_value
-from holdfast.simulation.visiting import latest_start
 from holdfast.simulation.wellbeing import Wellbeing
 
 
@@ -44,9 +43,12 @@ class DefaultWorld:
     that its first day is a day like any other.
 
     Attributes:
-        num_users: users who ever come, at least 1.
-        num_items: items that are ever born.
+        num_users: users who come by the end of the log, at least 1.
+        num_items: items that are born by the end of the log.
         num_days: days of the log, at least 2.
+        later_days: days after the log that a closed loop or ``value`` may run on into, at least 0. Users
+            go on arriving and items being born as before, on top of ``num_users`` and ``num_items``: the log
+            and its truth do not depend on it.
         num_topics: at least 2.
         slots: items shown in a request.
         candidates: items that a request chooses from, at least ``slots``.
@@ -78,6 +80,7 @@ class DefaultWorld:
     num_users: int = 2800
     num_items: int = 1500
     num_days: int = 37
+    later_days: int = 0
     num_topics: int = 12
     slots: int = 6
     candidates: int = 20
@@ -104,19 +107,10 @@ class DefaultWorld:
     changes: dict[str, dict[str, Any]] = field(default_factory=changes_as_written)
 
     def __post_init__(self) -> None:
-        self._check_sizes()
-        self._check_numbers()
+        check_sizes(vars(self))
+        check_numbers(vars(self))
+        check_calendar(start=self.start, time_zone=self.time_zone)
         changes_from(self.changes)
-        try:
-            date.fromisoformat(self.start)
-        except ValueError as error:
-            raise ValueError(f"start is {self.start!r}; it must be a date, YYYY-MM-DD") from error
-        try:
-            ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(
-                f"time_zone is {self.time_zone!r}; it must be an IANA name, such as UTC"
-            ) from error
 
     def read(self) -> Log:
         """The log under the behavior policy, epsilon-greedy around popularity and declared topics."""
@@ -130,7 +124,7 @@ class DefaultWorld:
         Raises:
             ValueError: the policy broke its contract; the message names it and the day.
         """
-        parts = self.mechanisms()
+        parts = self._until_the_log_ends()
         chosen = self.behavior_on if policy is None else policy
         publication = self.publication(parts, policy or self.behavior_on(0))
         days = [publication.in_order(day) for day in days_of(parts, chosen, threads=threads)]
@@ -158,7 +152,7 @@ class DefaultWorld:
         Raises:
             ValueError: the policy broke its contract; the days before that one are written all the same.
         """
-        parts = self.mechanisms()
+        parts = self._until_the_log_ends()
         chosen = self.behavior_on if policy is None else policy
         return write_days(
             days_of(parts, chosen, threads=threads),
@@ -171,11 +165,12 @@ class DefaultWorld:
     def value(self, policy: Policy, horizon_days: int, *, repeats: int = 8, threads: int = 1) -> Value:
         """The true value of serving a policy from day 0 on, after days under the behavior policy.
 
-        See ``true_value``. ``horizon_days`` is at most ``num_days``: the world has no later days.
+        See ``true_value``. ``horizon_days`` is at most ``num_days`` and ``later_days`` together.
         """
-        if horizon_days > self.num_days:
+        if horizon_days > self.num_days + self.later_days:
             raise ValueError(
-                f"horizon_days is {horizon_days} and num_days is {self.num_days}; raise num_days of the world"
+                f"horizon_days is {horizon_days}, num_days is {self.num_days} and later_days is "
+                f"{self.later_days}; raise later_days of the world"
             )
         return true_value(
             self.mechanisms(),
@@ -191,7 +186,7 @@ class DefaultWorld:
 
         See ``replaying.replay``.
         """
-        publication = self.publication(self.mechanisms(), self.behavior_on(0))
+        publication = self.publication(self._until_the_log_ends(), self.behavior_on(0))
         return replay(publication, self.behavior_on, policy, threads=threads)
 
     def publication(self, parts: Mechanisms, policy: Policy) -> Publication:
@@ -208,8 +203,12 @@ class DefaultWorld:
         """The behavior policy of a day: epsilon-greedy around popularity and declared topics."""
         return changes_from(self.changes).behavior_change.policy(self.exploration, day)
 
+    def _until_the_log_ends(self) -> Mechanisms:
+        """The world without what only its later days hold."""
+        return replace(self, later_days=0).mechanisms()
+
     def mechanisms(self) -> Mechanisms:
-        """The users, the items and the laws of this world, truth included."""
+        """The users, the items and the laws of this world, truth and later days included."""
         first_day = -self.burn_in_days
         changes = changes_from(self.changes)
         users, observed_users = draw_users(
@@ -221,6 +220,7 @@ class DefaultWorld:
             frailty_sd=self.frailty_sd,
             seed=self.seed,
             new_market=changes.new_market,
+            later_days=self.later_days,
         )
         items, observed_items = draw_items(
             num_items=self.num_items,
@@ -229,6 +229,7 @@ class DefaultWorld:
             num_days=self.num_days,
             missing_share=self.missing_share,
             seed=self.seed,
+            later_days=self.later_days,
         )
         return Mechanisms(
             users=users,
@@ -255,48 +256,8 @@ class DefaultWorld:
             half_life_days=self.half_life_days,
             first_day=first_day,
             num_days=self.num_days,
+            later_days=self.later_days,
             first_weekday=date.fromisoformat(self.start).weekday(),
             seed=self.seed,
             changes=changes,
         )
-
-    def _check_sizes(self) -> None:
-        least = {"num_users": 1, "num_items": 1, "num_days": 2, "num_topics": 2, "slots": 1, "candidates": 1}
-        for name, bound in {**least, "seed": 0, "burn_in_days": 0}.items():
-            if getattr(self, name) < bound:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {bound}")
-        if self.slots > self.candidates:
-            raise ValueError(
-                f"slots is {self.slots} and candidates is {self.candidates}; a slate cannot be longer than "
-                "what it is chosen from: lower slots or raise candidates"
-            )
-        if self.candidates > self.num_items:
-            raise ValueError(
-                f"candidates is {self.candidates} and num_items is {self.num_items}; "
-                "lower candidates or raise num_items"
-            )
-        if latest_start(self.slots, longest_seconds=LONGEST_SECONDS) < 12 * 3600:
-            raise ValueError(
-                f"slots is {self.slots}; a slate of more than 72 items cannot be read within a day"
-            )
-
-    def _check_numbers(self) -> None:
-        ranges = {
-            "exploration": ("from 0 to 1", 0.0 <= self.exploration <= 1.0),
-            "established_share": ("from 0 to 1", 0.0 <= self.established_share <= 1.0),
-            "missing_share": ("at least 0 and below 1", 0.0 <= self.missing_share < 1.0),
-            "half_life_days": ("above 0", 0.0 < self.half_life_days < float("inf")),
-            "examination_decay": ("at least 0", 0.0 <= self.examination_decay < float("inf")),
-            "frailty_sd": ("at least 0", 0.0 <= self.frailty_sd < float("inf")),
-            "gap_effect": ("at least 0", 0.0 <= self.gap_effect < float("inf")),
-            "satisfaction_memory": ("above 0 and at most 1", 0.0 < self.satisfaction_memory <= 1.0),
-            "fatigue_kept": ("at least 0 and below 1", 0.0 <= self.fatigue_kept < 1.0),
-            "interest_drift": ("at least 0", 0.0 <= self.interest_drift < float("inf")),
-        }
-        for name in ("click_level", "clickbait_appeal", "clickbait_cost"):
-            ranges[name] = ("a finite number", abs(getattr(self, name)) < float("inf"))
-        for name in ("return_level", "satisfaction_effect", "season_effect"):
-            ranges[name] = ("a finite number", abs(getattr(self, name)) < float("inf"))
-        for name, (allowed, holds) in ranges.items():
-            if not holds:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be {allowed}")

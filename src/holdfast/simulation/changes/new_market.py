@@ -19,7 +19,8 @@ class NewMarket(Change):
     """A share of the users belongs to a market that the log has not seen before the change starts.
 
     They come for the first time on the days of the ramp, evenly, and have tastes, devices and activity of
-    their own. Everybody else is who they would have been without them.
+    their own. Everybody else is who they would have been without them. Of those who arrive after the log, a
+    share of ``level(t)`` belongs to it.
 
     Attributes:
         strength: share of all users who belong to it, in [0, 1].
@@ -30,3 +31,8 @@ class NewMarket(Change):
         chance = draws(seed, "new market").uniform(np.arange(num_users), 2)
         arrival = self.start_day + (chance[:, 1] * self.ramp_days).astype(np.int64)
         return chance[:, 0] < self.strength, arrival
+
+    def among_later(self, user: Ints, day: int, *, seed: int) -> Bools:
+        """Who of the users ``[U]``, all arriving on one day after the log, belongs to it, ``[U]``."""
+        chance = draws(seed, "new market").uniform(user, 1)[:, 0]
+        return np.asarray(chance < self.level(day))

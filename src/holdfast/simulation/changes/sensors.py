@@ -44,12 +44,21 @@ class SensorFault(Change, abc.ABC):
         values = getattr(items, self.feature)
         chance = draws(seed, "sensor", type(self).__name__, self.feature)
         failed = chance.uniform(np.arange(len(values)), 1)[:, 0] < level
-        reading: dict[str, Any] = {self.feature: self._reading(values, failed, day, level=level, seed=seed)}
+        usual = values[(items.birth_day <= self.start_day) & ~np.isnan(values)]
+        reading: dict[str, Any] = {
+            self.feature: self._reading(values, failed, day, level=level, seed=seed, usual=usual)
+        }
         return replace(items, **reading)
 
     @abc.abstractmethod
-    def _reading(self, values: Floats, failed: Bools, day: int, *, level: float, seed: int) -> Floats:
-        """What the sensors report of the values ``[I]``, those of ``failed`` items wrongly."""
+    def _reading(
+        self, values: Floats, failed: Bools, day: int, *, level: float, seed: int, usual: Floats
+    ) -> Floats:
+        """What the sensors report of the values ``[I]``, those of ``failed`` items wrongly.
+
+        ``usual`` holds the known values of the items that were there when the fault began: what is yet to be
+        born has no say in it.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,20 +69,25 @@ class MissingSensor(SensorFault):
         strength: share of the items, in [0, 1].
     """
 
-    def _reading(self, values: Floats, failed: Bools, day: int, *, level: float, seed: int) -> Floats:
+    def _reading(
+        self, values: Floats, failed: Bools, day: int, *, level: float, seed: int, usual: Floats
+    ) -> Floats:
         return np.where(failed, np.nan, values)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StuckSensor(SensorFault):
-    """A sensor sticks: all items that it fails report one and the same value, the median of all.
+    """A sensor sticks: all items that it fails report one value, the median of those there at its start.
 
     Attributes:
         strength: share of the items, in [0, 1].
     """
 
-    def _reading(self, values: Floats, failed: Bools, day: int, *, level: float, seed: int) -> Floats:
-        return np.where(failed & ~np.isnan(values), np.nanmedian(values), values)
+    def _reading(
+        self, values: Floats, failed: Bools, day: int, *, level: float, seed: int, usual: Floats
+    ) -> Floats:
+        stuck_at = np.median(usual) if len(usual) else np.nan
+        return np.where(failed & ~np.isnan(values), stuck_at, values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +107,9 @@ class UnitChange(SensorFault):
         if not 0.0 < abs(self.factor) < float("inf"):
             raise ValueError(f"factor is {self.factor}; it must be a finite number and not 0")
 
-    def _reading(self, values: Floats, failed: Bools, day: int, *, level: float, seed: int) -> Floats:
+    def _reading(
+        self, values: Floats, failed: Bools, day: int, *, level: float, seed: int, usual: Floats
+    ) -> Floats:
         return np.where(failed, values * self.factor, values)
 
 
@@ -102,14 +118,17 @@ class NoisySensor(SensorFault):
     """Every reading is off by a normal error, another one each day; a length stays above 0.
 
     Attributes:
-        strength: standard deviation of the error, in standard deviations of the values, in [0, 10].
+        strength: standard deviation of the error, in standard deviations of the values of the items that
+            were there at its start, in [0, 10].
     """
 
     feature: str = "headline_score"
 
     MOST: ClassVar[float] = 10.0
 
-    def _reading(self, values: Floats, failed: Bools, day: int, *, level: float, seed: int) -> Floats:
+    def _reading(
+        self, values: Floats, failed: Bools, day: int, *, level: float, seed: int, usual: Floats
+    ) -> Floats:
         error = draws(seed, "sensor noise", self.feature, day).normal(np.arange(len(values)), 1)[:, 0]
-        reading = values + level * np.nanstd(values) * error
+        reading = values + level * (usual.std() if len(usual) else 0.0) * error
         return np.maximum(reading, 0.1) if self.feature == "content_length" else np.asarray(reading)

@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from holdfast.core.arrays import Floats, Ints
-from holdfast.simulation.draws import draws
 from holdfast.simulation.log_columns import topic_names
 from holdfast.simulation.policy import Requests
 from holdfast.simulation.publishing import Publication
@@ -119,9 +118,7 @@ def _request_columns(
     shown_at = pd.Series(shown.astype("datetime64[us]")).dt.tz_localize("UTC")
     local = shown_at.dt.tz_convert(publication.time_zone).dt
     user = requests.user.astype(np.int64)
-    visit = user * publication.parts.num_days + requests.day
-    chance = draws(publication.parts.seed, "device lost").uniform(visit, 1)[:, 0]
-    lost = chance < publication.missing_share
+    lost = publication.device_lost(user, requests.day)
     device = np.asarray([*DEVICES, None], dtype=object)
     recent = [names[row[row >= 0]] for row in requests.recent_topics]
     declared = [names[row] for row in requests.users.declared[user]]
