@@ -6,13 +6,25 @@ N rows of a view, E events.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.core.features import Feature, FeatureOwner
+from holdfast.data.known_events import (
+    DAY,
+    MICROSECONDS,
+    ended_dwell,
+    judged_and_clicked,
+    mean_dwell_seconds,
+    microseconds,
+    moments_of,
+    nightly_cutoff,
+    request_start,
+    smoothed_rate,
+)
 from holdfast.data.log import Log, local_days
 
 RECENCY = "user_days_since_active"
@@ -20,11 +32,8 @@ RECENCY = "user_days_since_active"
 FREQUENCY = "user_active_days_7"
 """Column: of the seven local days before the row's own, those on which the user was seen, 0 to 7."""
 
-_OWNERS: tuple[FeatureOwner, ...] = ("user", "item")
-_MICROSECONDS = 1_000_000
-_DAY = 86_400 * _MICROSECONDS
-# Longer than any dwell, short enough that its end still fits into 64 bits.
-_LONGEST_DWELL_SECONDS = 1e9
+OWNERS: tuple[FeatureOwner, FeatureOwner] = ("user", "item")
+"""Whose history is kept."""
 
 _Numbers = TypeVar("_Numbers", Ints, Floats)
 
@@ -39,18 +48,26 @@ class TrailingHistory:
 
     The windows of the first days reach back beyond the start of the log and find nothing there.
 
+    With ``refresh: nightly`` a row sees what was known before the local midnight that begins the day of its
+    request, less the lag: what a feature store serves that is filled once a night. Training on anything
+    fresher than what is served is skew, and ``NightlyStore`` serves exactly this.
+
     Attributes:
+        refresh: ``at_once``, or ``nightly`` at midnight in the card's time zone.
         window_days: lengths of the trailing windows, each at least 1.
         lag_seconds: how long it takes until an event reaches the feature store, >= 0.
         smoothing: impressions' worth of the overall click rate that are added to each click rate, >= 0; the
             overall rate is that of everything the row may see.
     """
 
+    refresh: Literal["at_once", "nightly"] = "at_once"
     window_days: list[int] = field(default_factory=lambda: [1, 7])
     lag_seconds: float = 0.0
     smoothing: float = 20.0
 
     def __post_init__(self) -> None:
+        if self.refresh not in ("at_once", "nightly"):
+            raise ValueError(f"history.refresh is {self.refresh!r}; choose at_once or nightly")
         if any(days < 1 for days in self.window_days) or len(set(self.window_days)) < len(self.window_days):
             raise ValueError(
                 f"history.window_days is {self.window_days}; give different whole numbers of at least 1"
@@ -63,7 +80,7 @@ class TrailingHistory:
     def features(self) -> list[Feature]:
         """The columns that ``compute`` can make; a log without users or dwell yields fewer."""
         features: list[Feature] = []
-        for owner in _OWNERS:
+        for owner in OWNERS:
             for days in self.window_days:
                 kinds = ("impressions", "clicks", "dwell_mean")
                 features += [
@@ -88,27 +105,38 @@ class TrailingHistory:
             outcome, a user's or item's columns if it has no such ids.
         """
         frame = view.frame
-        times = _microseconds(frame["shown_at"])
-        cutoff = _request_start(frame, times) - round(self.lag_seconds * _MICROSECONDS)
+        times = microseconds(frame["shown_at"])
+        cutoff, day = self._asked(view, request_start(frame, times))
         with_dwell = "dwell_seconds" in frame and "dwell" in view.card.outcomes
         columns: dict[str, Ints | Floats] = {}
-        for owner in _OWNERS:
+        for owner in OWNERS:
             if f"{owner}_id" in frame:
                 entity = _codes(frame[f"{owner}_id"])
                 columns |= self._trailing(owner, entity, frame, times, cutoff, with_dwell=with_dwell)
         if "user_id" in frame:
-            columns |= _activity(*_visits(view, times), day=view.local_days(), cutoff=cutoff)
+            columns |= _activity(*_visits(view, times), day=day, cutoff=cutoff)
         return pd.DataFrame(columns, index=frame.index)
+
+    @property
+    def lag(self) -> int:
+        """``lag_seconds`` in microseconds."""
+        return round(self.lag_seconds * MICROSECONDS)
+
+    def _asked(self, view: Log, start: Ints) -> tuple[Ints, Ints]:
+        """What happened at or after it a row does not see ``[N]``, and the local day that it counts from."""
+        if self.refresh == "at_once":
+            return start - self.lag, view.local_days()
+        # A request that goes on past midnight was made, and served, on the day before.
+        day = local_days(moments_of(start), view.card.time_zone)
+        return nightly_cutoff(day, view.card.time_zone) - self.lag, day
 
     def _trailing(
         self, owner: str, entity: Ints, frame: pd.DataFrame, times: Ints, cutoff: Ints, *, with_dwell: bool
     ) -> dict[str, Ints | Floats]:
-        click = frame["click"].astype("boolean")
-        clicked = click.fillna(False).to_numpy(dtype=bool)
-        judged = click.notna().to_numpy(dtype=bool)
+        judged, clicked = judged_and_clicked(frame)
         shown = _Events.of(entity, times, judged, clicked)
         overall = _rate_before(times, judged, clicked, cutoff)
-        read = _ended_dwell(frame, entity, times, clicked) if with_dwell else None
+        read = _read(frame, entity, times, clicked) if with_dwell else None
 
         order = np.argsort(entity, kind="stable")
         prior = overall[order]
@@ -116,16 +144,16 @@ class TrailingHistory:
         last_read = read.before(entity, cutoff, order) if read else None
         columns: dict[str, Ints | Floats] = {}
         for days in self.window_days:
-            start = cutoff - days * _DAY
+            start = cutoff - days * DAY
             impressions, judged_sum, clicks = shown.sums(shown.before(entity, start, order), last)
-            rate = _smoothed(clicks, judged_sum, prior=prior, smoothing=self.smoothing)
+            rate = smoothed_rate(clicks, judged_sum, prior=prior, smoothing=self.smoothing)
             columns[f"{owner}_impressions_{days}d"] = _put_back(impressions, order)
             columns[f"{owner}_clicks_{days}d"] = _put_back(clicks, order)
             columns[f"{owner}_click_rate_{days}d"] = _put_back(rate, order)
             if read is not None and last_read is not None:
                 num_read, milliseconds = read.sums(read.before(entity, start, order), last_read)
-                with np.errstate(invalid="ignore"):
-                    columns[f"{owner}_dwell_mean_{days}d"] = _put_back(milliseconds / num_read / 1e3, order)
+                mean = mean_dwell_seconds(milliseconds, num_read)
+                columns[f"{owner}_dwell_mean_{days}d"] = _put_back(mean, order)
         return columns
 
 
@@ -180,7 +208,7 @@ def _visits(view: Log, times: Ints) -> tuple[Ints, Ints, Ints]:
     moments = view.visits["visited_at"]
     return (
         _codes(pd.concat([ids, view.visits["user_id"]], ignore_index=True)),
-        np.concatenate([times, _microseconds(moments)]),
+        np.concatenate([times, microseconds(moments)]),
         np.concatenate([view.local_days(), local_days(moments, zone)]),
     )
 
@@ -215,22 +243,10 @@ def _activity(
     return {FREQUENCY: _put_back(week, order), RECENCY: _put_back(recency, order)}
 
 
-def _ended_dwell(frame: pd.DataFrame, entity: Ints, times: Ints, clicked: Bools) -> _Events:
+def _read(frame: pd.DataFrame, entity: Ints, times: Ints, clicked: Bools) -> _Events:
     """Dwell on opened rows, in milliseconds, at the moment at which it ended."""
-    dwell = frame["dwell_seconds"].to_numpy(dtype=np.float64)
-    ended = clicked & ~np.isnan(dwell)
-    if "dwell_cut" in frame:
-        ended &= ~frame["dwell_cut"].to_numpy(dtype=bool)
-    seconds = np.clip(dwell[ended], 0.0, _LONGEST_DWELL_SECONDS)
-    end = times[ended] + np.ceil(seconds * _MICROSECONDS).astype(np.int64)
-    return _Events.of(entity[ended], end, np.rint(seconds * 1e3).astype(np.int64))
-
-
-def _smoothed(clicks: Ints, judged: Ints, *, prior: Floats, smoothing: float) -> Floats:
-    """Click rate as if ``smoothing`` more rows had had the prior rate; NaN where nothing is known."""
-    known = ~np.isnan(prior)
-    with np.errstate(invalid="ignore"):
-        return (clicks + smoothing * np.where(known, prior, 0.0)) / (judged + np.where(known, smoothing, 0.0))
+    ended, end, milliseconds = ended_dwell(frame, times, clicked)
+    return _Events.of(entity[ended], end, milliseconds)
 
 
 def _rate_before(times: Ints, judged: Bools, clicked: Bools, cutoff: Ints) -> Floats:
@@ -242,22 +258,8 @@ def _rate_before(times: Ints, judged: Bools, clicked: Bools, cutoff: Ints) -> Fl
     return np.asarray(rate)
 
 
-def _request_start(frame: pd.DataFrame, times: Ints) -> Ints:
-    """First moment of each row's request, ``[N]``; the row's own where the log knows no requests."""
-    if "request_id" not in frame or len(frame) == 0:
-        return times
-    request = _codes(frame["request_id"])
-    start = np.full(int(request.max()) + 2, np.iinfo(np.int64).max)
-    np.minimum.at(start, request, times)
-    return np.where(request >= 0, start[request], times)
-
-
 def _codes(ids: pd.Series) -> Ints:
     return pd.factorize(ids)[0].astype(np.int64)
-
-
-def _microseconds(moments: pd.Series) -> Ints:
-    return np.asarray(moments.dt.as_unit("us").astype(np.int64).to_numpy())
 
 
 def _running_sum(amounts: Ints | Bools) -> Ints:
