@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import onnxruntime
@@ -28,15 +28,20 @@ Array = NDArray[Any]
 _NUMPY_TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(bool)": np.bool_}
 
 
-def open_session(path: Path, *, num_threads: int = 1) -> onnxruntime.InferenceSession:
-    """Open an ONNX graph on the CPU.
+Device = Literal["cpu", "cuda", "auto"]
+"""Where a graph runs: ``auto`` is a GPU if onnxruntime was built for one, and else the CPU."""
+
+
+def open_session(path: Path, *, num_threads: int = 1, device: Device = "cpu") -> onnxruntime.InferenceSession:
+    """Open an ONNX graph.
 
     Args:
         path: the graph; weights that lie in a file of their own are found beside it.
         num_threads: threads that one call may use; one is best where many calls run at a time.
+        device: where it runs; what a GPU cannot do runs on the CPU.
 
     Raises:
-        ValueError: ``num_threads`` is below 1.
+        ValueError: ``num_threads`` is below 1, or there is no such device.
     """
     if num_threads < 1:
         raise ValueError(f"num_threads is {num_threads}; it must be at least 1")
@@ -46,26 +51,39 @@ def open_session(path: Path, *, num_threads: int = 1) -> onnxruntime.InferenceSe
     options.log_severity_level = 3
     # Threads that spin while they wait take the cores from whatever else the process does.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
+
+
+def _providers(device: Device) -> list[str]:
+    if device not in get_args(Device):
+        raise ValueError(f"device is {device!r}; choose one of {', '.join(get_args(Device))}")
+    gpu = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    if device == "cuda" and not gpu:
+        raise ValueError(
+            "device is 'cuda', and this onnxruntime is without it; install onnxruntime-gpu, or take cpu"
+        )
+    return (["CUDAExecutionProvider"] if gpu and device != "cpu" else []) + ["CPUExecutionProvider"]
 
 
 class Scorer:
     """Scores raw rows; safe to share between threads."""
 
-    def __init__(self, bundle: Bundle, *, num_threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, *, num_threads: int = 1, device: Device = "cpu") -> None:
         """Open the bundle's encoder and graph.
 
         Args:
             bundle: a bundle that was checked by ``load_bundle``.
             num_threads: threads that one call may use, at least 1.
+            device: where the graph runs; see ``open_session``.
 
         Raises:
+            ValueError: there is no such device.
             UserError: this version of holdfast encodes rows otherwise than the one that exported the bundle.
         """
         self.bundle = bundle
         self.encoder = load_encoder(bundle.encoder_folder)
         _refuse_other_columns(bundle, self.encoder.schema)
-        self._session = open_session(bundle.model_path, num_threads=num_threads)
+        self._session = open_session(bundle.model_path, num_threads=num_threads, device=device)
         self._inputs = tuple(each.name for each in self._session.get_inputs())
 
     @property
