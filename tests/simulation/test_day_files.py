@@ -8,7 +8,7 @@ import pytest
 
 from holdfast.simulation.day_files import DayFiles, keep_days
 from holdfast.simulation.loop import days_of
-from holdfast.simulation.policy import EpsilonGreedy
+from holdfast.simulation.policies.behavior import behavior_policy
 from holdfast.simulation.record import Day
 from holdfast.simulation.world import DefaultWorld
 
@@ -26,7 +26,7 @@ def assert_same(one: Day, two: Day) -> None:
 
 
 def test_days_come_back_as_they_were(tmp_path: Path):
-    parts, policy = WORLD.mechanisms(), EpsilonGreedy(epsilon=1.0)
+    parts, policy = WORLD.mechanisms(), behavior_policy(epsilon=1.0)
     publication = WORLD.publication(parts, policy)
     kept = DayFiles(tmp_path / "days")
     keep_days(days_of(parts, policy), publication, kept)
@@ -44,7 +44,7 @@ def test_a_day_that_is_not_there(tmp_path: Path):
 
 
 def test_what_came_before_a_failure_is_kept(tmp_path: Path):
-    parts, policy = WORLD.mechanisms(), EpsilonGreedy(epsilon=1.0)
+    parts, policy = WORLD.mechanisms(), behavior_policy(epsilon=1.0)
 
     def breaks_off():
         days = days_of(parts, policy)

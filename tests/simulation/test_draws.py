@@ -49,6 +49,20 @@ def test_nobody_draws_nothing():
     assert draws(0, "x").uniform(np.zeros(0, dtype=np.int64), 3).shape == (0, 3)
 
 
+def test_no_number_is_0_or_1_whatever_the_bits():
+    """Keys that scramble to bits that are all ones, or all zeros: their halves would round to 1 and to 0."""
+    for bits, expected in ((2**64 - 1, 1.0 - 2.0**-53), (2**64 - 2048, 1.0 - 2.0**-53), (0, 2.0**-54)):
+        key = _unmix((_unmix(bits) - 0x9E3779B97F4A7C15) % 2**64)
+        unit = np.array([key ^ (key % 2**63)], dtype=np.uint64)  # a key has 63 bits, the unit the last one
+        table = Draws(key % 2**63)
+        assert table.uniform(unit, 1).tolist() == [[expected]]
+        assert np.isfinite(table.normal(unit, 1)).all()
+    below = _unmix((_unmix(2**64 - 4096) - 0x9E3779B97F4A7C15) % 2**64)
+    unit = np.array([below ^ (below % 2**63)], dtype=np.uint64)
+    # the neighbour is what it was: (2^53 - 2 + 1/2) / 2^53, halves rounded to even
+    assert Draws(below % 2**63).uniform(unit, 1).tolist() == [[(2**53 - 2 + 0.5) / 2**53]]
+
+
 def _reference(key: int, unit: int, index: int) -> float:
     """The formula of the docstring in Python's unbounded integers."""
     bits = _mix((_mix(unit ^ key) + (index + 1) * 0x9E3779B97F4A7C15) % 2**64)
@@ -59,3 +73,18 @@ def _mix(state: int) -> int:
     state = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
     state = (state ^ (state >> 27)) * 0x94D049BB133111EB % 2**64
     return state ^ (state >> 31)
+
+
+def _unmix(state: int) -> int:
+    """The scrambler backwards."""
+    state = _unshifted(state, 31) * pow(0x94D049BB133111EB, -1, 2**64) % 2**64
+    state = _unshifted(state, 27) * pow(0xBF58476D1CE4E5B9, -1, 2**64) % 2**64
+    return _unshifted(state, 30)
+
+
+def _unshifted(state: int, by: int) -> int:
+    """The x with ``x ^ (x >> by) == state``."""
+    found = state
+    for _ in range(64 // by + 1):
+        found = state ^ (found >> by)
+    return found

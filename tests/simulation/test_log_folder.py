@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from holdfast.data.readers.parquet import ParquetLog
-from holdfast.simulation.policy import EpsilonGreedy, Requests, Slates
+from holdfast.simulation.policies.behavior import behavior_policy
+from holdfast.simulation.policy import Requests, Slates
 from holdfast.simulation.truth import read_truth
 from holdfast.simulation.world import DefaultWorld
 
@@ -48,7 +49,7 @@ class FailsOnDayThree:
     name = "fragile@2"
 
     def choose(self, requests: Requests) -> Slates:
-        good = EpsilonGreedy(epsilon=0.2).choose(requests)
+        good = behavior_policy(epsilon=0.2).choose(requests)
         if requests.day < 3:
             return good
         return replace(good, propensity=np.full_like(good.propensity, np.nan))

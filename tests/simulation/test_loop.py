@@ -9,8 +9,11 @@ import pytest
 
 from holdfast.simulation import loop
 from holdfast.simulation.loop import Run, days_of, run_days
+from holdfast.simulation.policies.behavior import behavior_policy
+from holdfast.simulation.policies.epsilon_greedy import EpsilonGreedySlates
 from holdfast.simulation.policies.privileged import CandidateTruth
-from holdfast.simulation.policy import EpsilonGreedy, ItemScores, Requests, Slates
+from holdfast.simulation.policies.scored import ScoredPolicy
+from holdfast.simulation.policy import ItemScores, Requests, Slates
 from holdfast.simulation.record import joined
 from holdfast.simulation.visiting import DAY_SECONDS
 from holdfast.simulation.world import DefaultWorld
@@ -25,7 +28,7 @@ def run():
     days = []
     while run.day < parts.num_days:
         recorded = run.day >= 0
-        day = run.step(EpsilonGreedy(epsilon=0.5))
+        day = run.step(behavior_policy(epsilon=0.5))
         days += [day] if recorded else []
     return parts, joined([day.requests for day in days]), joined([day.visits for day in days]), run.state
 
@@ -109,9 +112,12 @@ def test_common_random_numbers_are_common():
     """Where return is blind to what is shown, two policies see the same visits and the same candidates."""
     parts = WORLD.mechanisms()
     parts = replace(parts, returning=replace(parts.returning, satisfaction_effect=0.0))
-    ascending = ItemScores(scores=np.arange(200.0))
-    one, came_one = run_days(parts, EpsilonGreedy(epsilon=0.0, scorer=ascending))
-    two, came_two = run_days(parts, EpsilonGreedy(epsilon=0.0, scorer=ItemScores(scores=-ascending.scores)))
+    greedy, scores = EpsilonGreedySlates(epsilon=0.0), np.arange(200.0)
+    up, down = (
+        ScoredPolicy(exploration=greedy, scorers=(ItemScores(scores=each),)) for each in (scores, -scores)
+    )
+    one, came_one = run_days(parts, up)
+    two, came_two = run_days(parts, down)
     for name in ("user", "day", "hazard"):
         assert np.array_equal(getattr(came_one, name), getattr(came_two, name))
     first_one, first_two = (
@@ -124,15 +130,15 @@ def test_common_random_numbers_are_common():
 
 def test_the_same_world_runs_the_same():
     parts = WORLD.mechanisms()
-    one, _ = run_days(parts, EpsilonGreedy(epsilon=0.5))
-    two, _ = run_days(WORLD.mechanisms(), EpsilonGreedy(epsilon=0.5))
+    one, _ = run_days(parts, behavior_policy(epsilon=0.5))
+    two, _ = run_days(WORLD.mechanisms(), behavior_policy(epsilon=0.5))
     for each in fields(one):
         assert np.array_equal(getattr(one, each.name), getattr(two, each.name), equal_nan=True), each.name
 
 
 @pytest.mark.parametrize(("threads", "block"), [(1, 57), (2, 57), (3, 128)])
 def test_threads_and_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch, threads: int, block: int):
-    parts, policy = WORLD.mechanisms(), EpsilonGreedy(epsilon=0.5)
+    parts, policy = WORLD.mechanisms(), behavior_policy(epsilon=0.5)
     whole = list(days_of(parts, policy))
     monkeypatch.setattr(loop, "BLOCK_USERS", block)
     pieces = list(days_of(parts, policy, threads=threads))
@@ -161,7 +167,7 @@ def test_a_policy_is_never_asked_twice_at_once(monkeypatch: pytest.MonkeyPatch):
             busy.append(1)
             most.append(len(busy))
             time.sleep(0.0005)
-            slates = EpsilonGreedy(epsilon=0.5).choose(requests)
+            slates = behavior_policy(epsilon=0.5).choose(requests)
             busy.pop()
             return slates
 
@@ -179,7 +185,7 @@ class Careless:
     name = "careless@7"
 
     def choose(self, requests: Requests) -> Slates:
-        good = EpsilonGreedy(epsilon=0.5).choose(requests)
+        good = behavior_policy(epsilon=0.5).choose(requests)
         if requests.day < 3:
             return good
         return replace(good, propensity=good.propensity * 0.0)
@@ -215,7 +221,7 @@ def test_an_oracle_is_told_the_truth_and_others_are_not():
     day = Run(parts).step(Oracle())
     assert told
     assert all(told)
-    plain = Run(parts).step(EpsilonGreedy(epsilon=0.0))
+    plain = Run(parts).step(behavior_policy(epsilon=0.0))
     assert day.requests.click_probability.mean() > 1.2 * plain.requests.click_probability.mean()
     look = 1.0 / (1.0 + 0.35 * np.arange(WORLD.slots))
     liking = day.requests.click_probability / look
@@ -230,7 +236,7 @@ def test_requests_say_when_they_were_made():
 
         def choose(self, requests: Requests) -> Slates:
             seen.append((requests.user, requests.seconds))
-            return EpsilonGreedy(epsilon=1.0).choose(requests)
+            return behavior_policy(epsilon=1.0).choose(requests)
 
     day = Run(WORLD.mechanisms()).step(Watching())
     user, seconds = (np.concatenate(each) for each in zip(*seen, strict=True))

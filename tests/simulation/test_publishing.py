@@ -9,7 +9,7 @@ from holdfast.data.contract import check
 from holdfast.data.log import Log
 from holdfast.simulation.log_columns import FEATURES, topic_names
 from holdfast.simulation.loop import days_of
-from holdfast.simulation.policy import EpsilonGreedy
+from holdfast.simulation.policies.behavior import behavior_policy
 from holdfast.simulation.world import DefaultWorld
 
 # The clocks go forward on the fourth day of this world.
@@ -41,7 +41,7 @@ def test_the_next_visit_is_the_first_on_a_later_day(log: Log):
 
 def test_a_log_that_ends_earlier_knows_less():
     """Published after three days, it is what the whole log said on that morning."""
-    parts, policy = WORLD.mechanisms(), EpsilonGreedy(epsilon=WORLD.exploration)
+    parts, policy = WORLD.mechanisms(), behavior_policy(epsilon=WORLD.exploration)
     publication = WORLD.publication(parts, policy)
     days = [publication.in_order(day) for day in days_of(parts, policy)]
     early, whole = publication.log(days[:3], until_day=3), publication.log(days, until_day=8)
@@ -82,7 +82,7 @@ def test_requests_have_moments_of_their_own_in_order(log: Log):
 
 def test_moments_that_collide_are_told_apart():
     world = DefaultWorld(num_users=60, num_items=100, num_days=2, burn_in_days=0)
-    parts, policy = world.mechanisms(), EpsilonGreedy(epsilon=1.0)
+    parts, policy = world.mechanisms(), behavior_policy(epsilon=1.0)
     publication = world.publication(parts, policy)
     day = next(days_of(parts, policy))
     day.requests.seconds[:] = 5.0

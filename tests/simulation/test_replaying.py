@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from holdfast.simulation.policies.epsilon_greedy import EpsilonGreedySlates
 from holdfast.simulation.policies.random_slates import UniformSlates
 from holdfast.simulation.policies.scored import ScoredPolicy
-from holdfast.simulation.policy import EpsilonGreedy, ItemScores
+from holdfast.simulation.policy import ItemScores
 from holdfast.simulation.world import DefaultWorld
 
 WORLD = DefaultWorld(num_users=300, num_items=200, num_days=5, burn_in_days=3)
@@ -29,7 +30,9 @@ def test_the_behavior_policy_replayed_is_the_log(simulation):
 def test_another_policy_is_asked_and_not_served(simulation, threads: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("holdfast.simulation.loop.BLOCK_USERS", 40)
     promises = WORLD.mechanisms().items.clickbait
-    policy = EpsilonGreedy(epsilon=0.0, scorer=ItemScores(scores=promises))
+    policy = ScoredPolicy(
+        exploration=EpsilonGreedySlates(epsilon=0.0), scorers=(ItemScores(scores=promises),)
+    )
     found = WORLD.replay(policy, threads=threads)
     candidates = simulation.truth.candidates
     best = np.argsort(-promises[candidates - 1], axis=1, kind="stable")[:, : WORLD.slots]

@@ -6,9 +6,10 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from holdfast.simulation.policies.epsilon_greedy import EpsilonGreedySlates
 from holdfast.simulation.policies.random_slates import UniformSlates
 from holdfast.simulation.policies.scored import ScoredPolicy
-from holdfast.simulation.policy import EpsilonGreedy, ItemScores
+from holdfast.simulation.policy import ItemScores
 from holdfast.simulation.value import Value
 from holdfast.simulation.world import DefaultWorld
 
@@ -61,11 +62,11 @@ def test_luck_differs_and_the_world_does_not():
 def test_what_is_shown_has_a_value():
     world = DefaultWorld(num_users=1500, num_items=300, num_days=12, burn_in_days=6)
     items = world.mechanisms().items
-    values = [
-        world.value(EpsilonGreedy(epsilon=0.0, scorer=ItemScores(scores=scores)), 12, repeats=4)
+    greedy = EpsilonGreedySlates(epsilon=0.0)
+    clickbait, quality = (
+        world.value(ScoredPolicy(exploration=greedy, scorers=(ItemScores(scores=scores),)), 12, repeats=4)
         for scores in (items.clickbait, items.quality)
-    ]
-    clickbait, quality = values
+    )
     gap = quality.visits.mean - clickbait.visits.mean
     assert gap > 4 * math.hypot(quality.visits.standard_error, clickbait.visits.standard_error)
     assert clickbait.click_rate.mean > quality.click_rate.mean

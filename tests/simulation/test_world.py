@@ -20,7 +20,7 @@ def test_same_fields_same_log_bit_for_bit():
 
 def test_the_log_tells_who_logged_it():
     log = replace(SMALL, exploration=0.3).read()
-    assert set(log.frame["policy"]) == {"epsilon_greedy(0.3)@1"}
+    assert set(log.frame["policy"]) == {"popularity/epsilon_greedy(0.3)@1"}
     assert log.card.propensity_of == "item_in_slot"
     found = sorted(log.frame["propensity"].round(9).unique())
     assert found == pytest.approx([0.3 / 20, 0.7 + 0.3 / 20])

@@ -20,7 +20,7 @@ from holdfast.simulation.policies.random_slots import RandomSlots
 from holdfast.simulation.policies.scored import Exploration, ScoredPolicy
 from holdfast.simulation.policies.stated_probabilities import StatedProbabilities
 from holdfast.simulation.policies.uncertainty_bonus import UncertaintyBonus
-from holdfast.simulation.policy import EpsilonGreedy, ItemScores, Policy, Requests, Slates
+from holdfast.simulation.policy import ItemScores, Policy, Requests, Slates
 from holdfast.simulation.users import draw_users
 
 NUM_DRAWS = 1_000_000
@@ -60,7 +60,6 @@ POLICIES: list[Policy] = [
     around(PosteriorSampling(epsilon=0.2)),
     around(UncertaintyBonus(bonus=1.0, epsilon=0.2)),
     StatedProbabilities(chooser=Table((5.0, 1.0, 0.0, 3.0, 0.5, 0.5))),
-    EpsilonGreedy(epsilon=0.3, scorer=MEMBERS[0]),
 ]
 
 

@@ -18,7 +18,9 @@ from holdfast.simulation.calibration import (
     constant_hazard,
     return_hazard,
 )
-from holdfast.simulation.policy import EpsilonGreedy, ItemScores
+from holdfast.simulation.policies.epsilon_greedy import EpsilonGreedySlates
+from holdfast.simulation.policies.scored import ScoredPolicy
+from holdfast.simulation.policy import ItemScores
 from holdfast.simulation.world import DefaultWorld, Simulation
 
 WORLD = DefaultWorld(num_users=5000, num_items=2500, seed=11)
@@ -162,8 +164,9 @@ def test_what_is_shown_decides_who_returns(seed: int):
     """Clickbait gets more clicks, quality brings more people back; blind return sees no difference."""
     world = DefaultWorld(num_users=1500, num_items=800, num_days=16, burn_in_days=12, seed=seed)
     items = world.mechanisms().items
+    greedy = EpsilonGreedySlates(epsilon=0.0)
     runs = {
-        name: world.simulate(EpsilonGreedy(epsilon=0.0, scorer=ItemScores(scores=scores)))
+        name: world.simulate(ScoredPolicy(exploration=greedy, scorers=(ItemScores(scores=scores),)))
         for name, scores in (("clickbait", items.clickbait), ("quality", items.quality))
     }
     clicks = {name: run.log.frame["click"].mean() for name, run in runs.items()}

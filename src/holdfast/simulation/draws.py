@@ -18,6 +18,7 @@ from holdfast.core.random import derive_seed
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
+_LARGEST = 1.0 - 2.0**-53
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Draws:
     key: int
 
     def uniform(self, unit: Ints, width: int) -> Floats:
-        """Numbers in (0, 1), ends excluded, ``[U, W]``.
+        """Numbers in (0, 1), both ends excluded, ``[U, W]``.
 
         Args:
             unit: rows of the table, at least 0, ``[U]``.
@@ -54,7 +55,8 @@ class Draws:
         uniform = bits.astype(np.float64)
         uniform += 0.5
         uniform *= 2.0**-53
-        return np.asarray(uniform)
+        # The largest of all bits and a half is not a double: it rounds to 1.
+        return np.asarray(np.minimum(uniform, _LARGEST, out=uniform))
 
     def normal(self, unit: Ints, width: int) -> Floats:
         """Standard normal numbers ``[U, W]``, by inversion of ``uniform``."""

@@ -5,8 +5,7 @@ Q requests, C candidates, K slots, I items.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -126,85 +125,9 @@ class ItemScores:
         return self.scores[requests.candidates]
 
 
-@dataclass(frozen=True, kw_only=True)
-class EpsilonGreedy:
-    r"""Shows the K best candidates in order, or, with probability epsilon, K random ones in random order.
-
-    With scores given, the greedy slate is one slate (among equal scores the earlier candidate is better), and
-
-    .. math::
-        P(\text{item } i \text{ in slot } k) &= (1 - \epsilon) \, \mathbb{1}[i = greedy_k] + \epsilon / C \\
-        P(\text{slate}) &= (1 - \epsilon) \, \mathbb{1}[slate = greedy] + \epsilon \, (C - K)! / C!
-
-    Attributes:
-        epsilon: chance of a random slate, in [0, 1]. At 0 a logged propensity is 1 and nothing is explored.
-        scorer: what 'best' means.
-        version: of the policy, for the log.
-    """
-
-    epsilon: float
-    scorer: Scorer = field(default_factory=PopularityAndTopics)
-    version: int = 1
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.epsilon <= 1.0:
-            raise ValueError(f"epsilon is {self.epsilon}; it is a probability, from 0 to 1")
-
-    @property
-    def name(self) -> str:
-        """For example ``epsilon_greedy(0.2)@1``."""
-        return f"epsilon_greedy({self.epsilon:g})@{self.version}"
-
-    def choose(self, requests: Requests) -> Slates:
-        """One slate a request, with both propensities."""
-        scores = self.scorer.score(requests)
-        self._check(scores, requests)
-        greedy = greedy_slates(scores, num_slots=requests.num_slots)
-        chance = requests.draws.uniform(requests.user, 1 + scores.shape[1])
-        explore = chance[:, 0] < self.epsilon
-        shuffled = np.argsort(chance[:, 1:], axis=1)[:, : requests.num_slots]
-        position = np.where(explore[:, None], shuffled, greedy)
-        num_candidates = scores.shape[1]
-        return Slates(
-            position=position,
-            propensity=item_propensity(position, greedy, epsilon=self.epsilon, num_candidates=num_candidates),
-            slate_propensity=slate_propensity(
-                position, greedy, epsilon=self.epsilon, num_candidates=num_candidates
-            ),
-        )
-
-    def _check(self, scores: Floats, requests: Requests) -> None:
-        where = f"policy {self.name!r} ({type(self.scorer).__name__}) on day {requests.day}"
-        if scores.shape != requests.candidates.shape:
-            raise ValueError(
-                f"{where}: scores have shape {scores.shape}, and the candidates {requests.candidates.shape}"
-            )
-        bad = ~np.isfinite(scores)
-        if bad.any():
-            raise ValueError(f"{where}: {int(bad.sum())} of {scores.size} scores are NaN or infinite")
-
-
 def greedy_slates(scores: Floats, *, num_slots: int) -> Ints:
     """Positions of the K highest scores ``[Q, C]`` in falling order, ``[Q, K]``; the earlier wins a tie."""
     return np.argsort(-scores, axis=1, kind="stable")[:, :num_slots]
-
-
-def item_propensity(position: Ints, greedy: Ints, *, epsilon: float, num_candidates: int) -> Floats:
-    """Chance of each slot's item under ``EpsilonGreedy``, ``[Q, K]``; see there.
-
-    Args:
-        position: the candidates shown, ``[Q, K]``.
-        greedy: the greedy slate, ``[Q, K]``.
-        epsilon: chance of a random slate.
-        num_candidates: C.
-    """
-    return np.asarray((1.0 - epsilon) * (position == greedy) + epsilon / num_candidates)
-
-
-def slate_propensity(position: Ints, greedy: Ints, *, epsilon: float, num_candidates: int) -> Floats:
-    """Chance of each whole ordered slate under ``EpsilonGreedy``, ``[Q]``; see ``item_propensity``."""
-    same = (position == greedy).all(axis=1)
-    return np.asarray((1.0 - epsilon) * same + epsilon / math.perm(num_candidates, position.shape[1]))
 
 
 def check_slates(slates: Slates, requests: Requests, *, policy: str) -> None:

@@ -21,7 +21,7 @@ from holdfast.simulation.policies.random_slots import RandomSlots
 from holdfast.simulation.policies.scored import Exploration, ScoredPolicy
 from holdfast.simulation.policies.stated_probabilities import StatedProbabilities
 from holdfast.simulation.policies.uncertainty_bonus import UncertaintyBonus
-from holdfast.simulation.policy import EpsilonGreedy, ItemScores, Policy, Requests, Slates, check_slates
+from holdfast.simulation.policy import ItemScores, Policy, Requests, Slates, check_slates
 
 Make = Callable[..., Requests]
 # Three scorers that disagree, the same numbers for everybody; 40 items.
@@ -53,7 +53,6 @@ SCORED = [ScoredPolicy(exploration=each, scorers=MEMBERS, ranker="test") for eac
 POLICIES: list[Policy] = [
     *SCORED,
     StatedProbabilities(chooser=Table()),
-    EpsilonGreedy(epsilon=0.4, scorer=MEMBERS[0]),
 ]
 every_policy = pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
 
@@ -167,7 +166,7 @@ def test_it_survives_a_pickle(policy: Policy, requests_for: Make):
     np.testing.assert_array_equal(copy.choose(requests).position, policy.choose(requests).position)
 
 
-@pytest.mark.parametrize("policy", POLICIES[:-1], ids=lambda policy: policy.name)
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
 @pytest.mark.parametrize("candidates", [(), (3,)])
 def test_too_few_candidates_name_the_policy_and_the_day(
     policy: Policy, candidates: tuple[int, ...], requests_for: Make

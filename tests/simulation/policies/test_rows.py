@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from holdfast.simulation.log_columns import FEATURES
+from holdfast.simulation.policies.behavior import behavior_policy
 from holdfast.simulation.policies.epsilon_greedy import EpsilonGreedySlates
 from holdfast.simulation.policies.rows import RowsScored, moments, request_rows
 from holdfast.simulation.policies.scored import ScoredPolicy
-from holdfast.simulation.policy import EpsilonGreedy, PopularityAndTopics, Requests, Slates
+from holdfast.simulation.policy import PopularityAndTopics, Requests, Slates
 from holdfast.simulation.world import DefaultWorld, Simulation
 
 Make = Callable[..., Requests]
@@ -28,7 +29,7 @@ WORLD = DefaultWorld(
         "unit_change": {"start_day": 2, "ramp_days": 1, "strength": 1.0},
     },
 )
-PUBLICATION = WORLD.publication(WORLD.mechanisms(), EpsilonGreedy(epsilon=0.1))
+PUBLICATION = WORLD.publication(WORLD.mechanisms(), behavior_policy(epsilon=0.1))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from holdfast.simulation.changes.schedule import Change
-from holdfast.simulation.policy import EpsilonGreedy
+from holdfast.simulation.policies.behavior import behavior_policy
+from holdfast.simulation.policies.scored import ScoredPolicy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,14 +23,22 @@ class BehaviorChange(Change):
 
     LEAST: ClassVar[float] = -1.0
 
-    def policy(self, exploration: float, day: int) -> EpsilonGreedy:
-        """The behavior policy of a day; its version counts the changes so far.
+    def epsilon(self, exploration: float, day: int) -> float:
+        """How much the behavior policy explores on a day, in [0, 1].
 
         Args:
             exploration: epsilon before the change.
             day: today.
         """
         level = self.level(day)
-        epsilon = exploration + level * (1.0 - exploration) if level > 0 else exploration * (1.0 + level)
+        return exploration + level * (1.0 - exploration) if level > 0 else exploration * (1.0 + level)
+
+    def policy(self, exploration: float, day: int) -> ScoredPolicy:
+        """The behavior policy of a day; its version counts the changes so far.
+
+        Args:
+            exploration: epsilon before the change.
+            day: today.
+        """
         changed = 0 if self.strength == 0.0 else min(self.ramp_days, max(0, day - self.start_day + 1))
-        return EpsilonGreedy(epsilon=epsilon, version=1 + changed)
+        return behavior_policy(epsilon=self.epsilon(exploration, day), version=1 + changed)

@@ -48,7 +48,7 @@ def random_slates(uniform: Floats, *, num_candidates: int) -> Ints:
     """K different candidates each in random order, ``[Q, K]``: the first K steps of a Fisher-Yates shuffle.
 
     Args:
-        uniform: numbers in (0, 1], ``[Q, K]``.
+        uniform: numbers in (0, 1), ``[Q, K]``.
         num_candidates: C >= K.
 
     Source: Fisher and Yates (1938), in the form of Durstenfeld (1964).
@@ -58,7 +58,7 @@ def random_slates(uniform: Floats, *, num_candidates: int) -> Ints:
     rows = np.arange(num_requests)
     for slot in range(num_slots):
         left = num_candidates - slot
-        # A number just below 1 may round up to 1.
+        # A number just below 1, times what is left, may round up to it.
         pick = slot + np.minimum((uniform[:, slot] * left).astype(np.int64), left - 1)
         chosen = deck[rows, pick]
         deck[rows, pick] = deck[:, slot]

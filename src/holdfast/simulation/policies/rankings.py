@@ -32,7 +32,7 @@ def show_one_ranking(rankings: Ints, requests: Requests, *, epsilon: float) -> S
     num_rankings, num_requests, num_slots = rankings.shape
     num_candidates = requests.candidates.shape[1]
     chance = requests.draws.uniform(requests.user, 2 + num_slots)
-    # A number just below 1 may round up to 1.
+    # A number just below 1, times M, may round up to M.
     member = np.minimum((chance[:, 1] * num_rankings).astype(np.int64), num_rankings - 1)
     ranked = rankings[member, np.arange(num_requests)]
     shuffled = random_slates(chance[:, 2:], num_candidates=num_candidates)
