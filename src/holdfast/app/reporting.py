@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
+from holdfast.app.closed_loop_reporting import closed_loop_section
 from holdfast.app.composition import to_yaml
 from holdfast.app.prepared_run import PreparedRun
+from holdfast.app.report.closed_loop.verdict import loop_headlines, loop_verdict, loop_warnings
 from holdfast.app.report.content import (
     BundleSection,
     Calibration,
+    ClosedLoopSection,
     DataSection,
     LearningSection,
     PropensitySection,
     ReportContent,
+    Verdict,
 )
 from holdfast.app.run_folder import RunFolder
 from holdfast.app.verdict import Metrics, headlines, verdict, warnings_of
@@ -26,24 +31,43 @@ PROPENSITY_MEANING = {
     "slate": "the chance that the behavior policy showed this whole slate",
     None: "nothing: this log has no propensities",
 }
+PARTS = {
+    "data": "prepare",
+    "propensity": "prepare",
+    "learning": "fit",
+    "results": "evaluate",
+    "daily": "evaluate",
+    "bundle": "export",
+    "closed_loop": "simulate",
+}
+"""The parts of the report and the stages that they come from."""
 
 
-def report_content(folder: RunFolder, prepared: PreparedRun) -> ReportContent:
-    """Gather whatever the stages done so far have left; what is not there is said to be absent."""
+def report_content(folder: RunFolder, prepared: PreparedRun | None) -> ReportContent:
+    """Gather whatever the stages done so far have left; what is not there is said to be absent.
+
+    Args:
+        folder: of the run.
+        prepared: what the stage prepare left; None for a run that simulates and nothing else.
+    """
     config = folder.saved_config()
     manifest = read_json(folder.manifest_file)
     metrics: Metrics = read_json(folder.metrics_file) if folder.is_done("evaluate") else {}
     fit = read_json(folder.fit / "summary.json") if folder.is_done("fit") else None
-    summary = prepared.summary
+    summary = None if prepared is None else prepared.summary
+    loop = closed_loop_section(folder, config)
     test = {name.removeprefix("test/"): each for name, each in metrics.items() if name.startswith("test/")}
     return ReportContent(
-        title=f"{config['name']}: {summary['card']['name']}",
-        verdict=verdict(test),
+        title=f"{config['name']}: {'the closed loop' if summary is None else summary['card']['name']}",
+        verdict=_verdict(test, loop),
         question=config["question"],
         experiment=config["name"],
         created=manifest["started_at"],
-        headlines=headlines(test),
-        warnings=warnings_of(summary, fit, test),
+        headlines=loop_headlines(loop) if loop is not None and not test else headlines(test),
+        warnings=[
+            *(warnings_of(summary, fit, test) if summary is not None else []),
+            *(loop_warnings(loop) if loop is not None else []),
+        ],
         metrics=by_objective(test),
         interval_note=(
             f"Intervals hold {config['evaluation']['level']:.0%} of {config['evaluation']['num_resamples']} "
@@ -52,15 +76,27 @@ def report_content(folder: RunFolder, prepared: PreparedRun) -> ReportContent:
         ),
         calibration=_calibration(folder) if metrics else {},
         daily=_daily(folder) if metrics else pd.DataFrame(),
+        closed_loop=loop,
         learning=_learning(folder, fit),
-        data=_data(summary),
-        propensity=_propensity(summary, config, fit),
+        data=None if summary is None else _data(summary),
+        propensity=None if summary is None else _propensity(summary, config, fit),
         bundle=_bundle(folder),
         absent=_absent(folder, summary),
         command=shlex.join(["holdfast", *manifest["command"][1:]]),
         config=to_yaml(config),
         manifest=manifest,
     )
+
+
+def _verdict(test: Metrics, loop: ClosedLoopSection | None) -> Verdict:
+    """Of the test window where it was measured, with a word on the closed loop; else of the closed loop."""
+    if loop is None:
+        return verdict(test)
+    served = loop_verdict(loop)
+    if not test:
+        return served
+    measured = verdict(test)
+    return replace(measured, sentences=[*measured.sentences, f"In the closed loop, {served.title}."])
 
 
 def by_objective(test: Metrics) -> dict[str, list[dict[str, Any]]]:
@@ -185,9 +221,9 @@ def _bundle(folder: RunFolder) -> BundleSection | None:
     )
 
 
-def _absent(folder: RunFolder, summary: dict[str, Any]) -> dict[str, str]:
-    absent = dict(summary["dropped_heads"])
-    for part, stage in (("learning", "fit"), ("daily", "evaluate"), ("bundle", "export")):
+def _absent(folder: RunFolder, summary: dict[str, Any] | None) -> dict[str, str]:
+    absent = {} if summary is None else dict(summary["dropped_heads"])
+    for part, stage in PARTS.items():
         if not folder.is_done(stage):
             absent[part] = f"the stage {stage} has not been run"
     return absent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -143,6 +143,32 @@ class BundleSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClosedLoopSection:
+    """What happened when contenders served a world; see docs/closed_loop.md for the columns.
+
+    Attributes:
+        days: ``seed``, ``contender``, the columns of ``DayFigures``, ``value``, ``value_so_far`` and, where
+            there is an oracle, ``regret``; one row a seed, contender and day. The order of contenders is that
+            of the page.
+        calibration: ``seed``, ``contender``, ``day``, ``objective``, ``predicted``, ``observed`` (means) and
+            ``n``; empty where no contender predicts anything.
+        summary: ``contender``, ``quantity``, ``mean``, ``low``, ``high``, ``num_seeds``; all days together.
+        differences: the same of a contender minus its ``reference``, paired over seeds.
+        sees_truth: contenders that are told the truth: marks to measure others against, no candidates.
+        worth: what a day's value counts, in words.
+        level: of the intervals, in (0, 1).
+    """
+
+    days: pd.DataFrame
+    calibration: pd.DataFrame = field(default_factory=pd.DataFrame)
+    summary: pd.DataFrame = field(default_factory=pd.DataFrame)
+    differences: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sees_truth: Collection[str] = ()
+    worth: str = ""
+    level: float = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportContent:
     """Everything on the page. A part that is None or empty is replaced by a line that says that it is absent.
 
@@ -162,8 +188,9 @@ class ReportContent:
         calibration: for each objective, one.
         daily: ``day``, ``metric``, ``value`` and, where known, ``low`` and ``high``; one row a day
             and metric.
-        absent: why a part is not there, by its name: an objective, or ``data``, ``propensity``, ``learning``,
-            ``daily``, ``bundle``.
+        closed_loop: contenders serving a world, day by day.
+        absent: why a part is not there, by its name: an objective, or ``results``, ``daily``,
+            ``closed_loop``, ``learning``, ``data``, ``propensity``, ``bundle``.
         command: what was typed.
         config: the resolved settings as YAML.
         manifest: versions, fingerprint, seeds, machine; nested mappings of plain values.
@@ -180,6 +207,7 @@ class ReportContent:
     interval_note: str = ""
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
     daily: pd.DataFrame = field(default_factory=pd.DataFrame)
+    closed_loop: ClosedLoopSection | None = None
     learning: LearningSection | None = None
     data: DataSection | None = None
     propensity: PropensitySection | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -23,7 +24,7 @@ def number(value: Any, *, decimals: int | None = None) -> str:
         decimals = _decimals_for(value)
     if decimals is None:
         return _power_of_ten(value)
-    return _minus(f"{value:,.{decimals}f}")
+    return _minus(f"{value:z,.{decimals}f}")
 
 
 def _decimals_for(value: float) -> int | None:
@@ -34,6 +35,25 @@ def _decimals_for(value: float) -> int | None:
     if size < 1e-3:
         return None
     return min(_MOST_DECIMALS, max(0, 2 - math.floor(math.log10(size))))
+
+
+def estimate_decimals(
+    values: Iterable[float | None], intervals: Iterable[tuple[float | None, float | None]] = ()
+) -> int | None:
+    """Decimals for numbers that are read side by side: three digits of the largest, two of the widest.
+
+    Returns:
+        None where nothing is finite and other than 0, or everything is too small for decimals.
+    """
+    sizes = [abs(value) for value in values if value is not None and math.isfinite(value)]
+    widths = [each for low, high in intervals if (each := interval_decimals(low, high)) is not None]
+    largest = max(sizes, default=0.0)
+    if largest < 1e-3:
+        return min(widths, default=None)
+    digits = min(_MOST_DECIMALS, max(0, 2 - math.floor(math.log10(largest))))
+    if all(size == int(size) for size in sizes):
+        digits = 0
+    return max(digits, min(widths, default=0))
 
 
 def interval_decimals(low: float | None, high: float | None) -> int | None:

@@ -7,10 +7,11 @@ from importlib.resources import files
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from holdfast.app.report import numerals, plots
+from holdfast.app.report.closed_loop.view import loop_view
 from holdfast.app.report.content import ReportContent
 from holdfast.app.report.metric_lines import metric_table
 from holdfast.app.report.svg import inline_svg
@@ -29,8 +30,13 @@ _MOMENTS = ("start", "end", "as_of")
 
 def build_report(content: ReportContent) -> str:
     """The report as one HTML document: style and figures inline, no script, nothing from the network."""
+    here = files("holdfast.app.report")
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FunctionLoader(lambda name: here.joinpath(name).read_text(encoding="utf-8")),
     )
     environment.filters |= {
         "number": numerals.number,
@@ -43,12 +49,17 @@ def build_report(content: ReportContent) -> str:
         "interval": _interval,
         "headline": _headline_value,
     }
-    here = files("holdfast.app.report")
-    template = environment.from_string(here.joinpath("report.html.j2").read_text(encoding="utf-8"))
-    return template.render(
+    section = content.closed_loop
+    loop = None if section is None or section.days.empty else loop_view(section)
+    return environment.get_template("report.html.j2").render(
         content=content,
         style=Markup(here.joinpath("style.css").read_text(encoding="utf-8")),
         results=list(_results(content)),
+        measured_anything=bool(content.metrics or content.calibration),
+        closed_loop=loop,
+        loop_first=loop is not None and not content.metrics,
+        loop_is_the_verdict=loop is not None and loop.verdict == content.verdict,
+        looks={entry.name: entry.css for entry in loop.legend} if loop is not None else {},
         daily=_daily(content),
         learning=_learning(content),
         timeline=_timeline(content),
@@ -125,14 +136,14 @@ def _cell(value: Any, column: str) -> str:
 
 
 def _headline_value(headline: Any) -> str:
-    decimals = numerals.interval_decimals(headline.low, headline.high)
+    decimals = numerals.estimate_decimals([headline.value], [(headline.low, headline.high)])
     return numerals.number(headline.value, decimals=decimals)
 
 
 def _interval(headline: Any) -> str:
     if headline.low is None or headline.high is None:
         return ""
-    decimals = numerals.interval_decimals(headline.low, headline.high)
+    decimals = numerals.estimate_decimals([headline.value], [(headline.low, headline.high)])
     low, high = (numerals.number(end, decimals=decimals) for end in (headline.low, headline.high))
     return f"{low} to {high}"
 

@@ -29,8 +29,8 @@ def learning_curves(curves: pd.DataFrame, *, best_epoch: int | None) -> Figure:
     """Training and validation losses by epoch, a panel for each quantity; see ``LearningSection``."""
     quantities = list(dict.fromkeys(name.split("/", 1)[1] for name in curves.columns if "/" in name))
     with mpl.rc_context(STYLE):
-        figure, panels = _panels(len(quantities), height=200)
-        for panel, quantity in zip(panels, quantities, strict=True):
+        figure, places = panels(len(quantities), height=200)
+        for panel, quantity in zip(places, quantities, strict=True):
             for part, colour, dash in (("train", SERIES[0], (0, (4, 2))), ("validation", SERIES[1], "solid")):
                 name = f"{part}/{quantity}"
                 if name in curves:
@@ -42,8 +42,8 @@ def learning_curves(curves: pd.DataFrame, *, best_epoch: int | None) -> Figure:
             panel.set_ylabel("loss")
             panel.set_xlabel("epoch")
             panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-        if panels:
-            panels[0].legend(loc="upper right")
+        if places:
+            places[0].legend(loc="upper right")
     return figure
 
 
@@ -130,8 +130,8 @@ def daily(table: pd.DataFrame) -> Figure:
     table = table.dropna(subset=["value"])
     metrics = list(dict.fromkeys(table["metric"]))
     with mpl.rc_context(STYLE):
-        figure, panels = _panels(len(metrics), height=190)
-        for panel, metric in zip(panels, metrics, strict=True):
+        figure, places = panels(len(metrics), height=190)
+        for panel, metric in zip(places, metrics, strict=True):
             rows = table[table["metric"] == metric].sort_values("day")
             days = pd.to_datetime(rows["day"])
             if {"low", "high"} <= set(rows.columns):
@@ -174,8 +174,8 @@ def _date_axis(panel: Axes, *, most: int) -> None:
     panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
-def _panels(count: int, *, height: int) -> tuple[Figure, list[Axes]]:
-    """Two panels in a row."""
+def panels(count: int, *, height: int) -> tuple[Figure, list[Axes]]:
+    """A figure with places for so many panels, two in a row."""
     rows = max(1, math.ceil(count / 2))
     figure = _figure(FULL_WIDTH, height * rows + 20)
     return figure, [figure.add_subplot(rows, 2, index + 1) for index in range(count)]

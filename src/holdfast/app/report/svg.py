@@ -16,6 +16,8 @@ PIXELS_PER_INCH: Final = 72
 INK, MUTED, RULE, PAPER = "#1c2126", "#66707b", "#dfe3e8", "#fefefd"
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 """Told apart with any colour vision: Okabe and Ito (2008)."""
+DASHES: Final = ((), (7, 2), (2, 1.5), (7, 2, 2, 2))
+"""Dashes of a line, in units of its width: a second way to tell lines apart."""
 _VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", PAPER: "--card"} | {
     colour: f"--series-{index}" for index, colour in enumerate(SERIES, start=1)
 }
@@ -87,6 +89,11 @@ def inline_svg(figure: Figure, *, name: str, description: str) -> Markup:
         'xmlns:xlink="http://www.w3.org/1999/xlink">'
     )
     return Markup(head + text[text.index(">") + 1 :].strip())
+
+
+def css_colour(colour: str) -> str:
+    """One of the colours above as a style sheet writes it, so that it follows the page's theme."""
+    return f"var({_VARIABLES[colour]})"
 
 
 def _font(found: re.Match[str]) -> str:

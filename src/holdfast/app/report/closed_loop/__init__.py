@@ -1,0 +1,1 @@
+"""The report's part on the closed loop: several contenders, several seeds, day by day."""
