@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from holdfast.simulation import candidates
 from holdfast.simulation.candidates import candidate_weights, draw_candidates, lottery
 from holdfast.simulation.draws import draws
 
@@ -40,6 +41,32 @@ def test_order_follows_the_law_of_drawing_without_replacement():
     expected = np.array([weights[a] / total * weights[b] / (total - weights[a]) for a, b in pairs])
     observed = [((found[:, 0] == a) & (found[:, 1] == b)).sum() for a, b in pairs]
     assert stats.chisquare(observed, num_draws * expected).pvalue > 1e-4
+
+
+def test_clocks_go_on_where_the_draws_stop(monkeypatch: pytest.MonkeyPatch):
+    """The same law when only the first two of what may be many draws are made; p above 1e-4."""
+    monkeypatch.setattr(candidates, "MOST_DRAWS", 3)
+    weights = np.array([1.0, 2.0, 5.0, 0.5])
+    num_draws = 100_000
+    found = drawn(np.arange(num_draws), weights, num_candidates=3, seed=4)
+    triples = list(permutations(range(4), 3))
+    expected = []
+    for a, b, c in triples:
+        left = weights.sum() - weights[a]
+        expected.append(weights[a] / weights.sum() * weights[b] / left * weights[c] / (left - weights[b]))
+    observed = [(found == triple).all(axis=1).sum() for triple in triples]
+    assert sum(observed) == num_draws
+    assert stats.chisquare(observed, num_draws * np.array(expected)).pvalue > 1e-4
+
+
+def test_weights_that_are_next_to_nothing_are_drawn_last_and_at_once():
+    weights = np.r_[np.full(4, 1.0), np.full(3, 1e-200), np.full(30, 5e-324)]
+    found = drawn(np.arange(2000), weights, num_candidates=9, seed=0)
+    assert np.array_equal(np.sort(found[:, :4], axis=1), np.tile(np.arange(4), (2000, 1)))
+    assert np.array_equal(np.sort(found[:, 4:7], axis=1), np.tile([4, 5, 6], (2000, 1)))
+    assert found[:, 7:].min() >= 7
+    assert np.bincount(found[:, 7], minlength=37)[7:].min() > 25, "67 of each are expected"
+    assert all(len(set(row)) == 9 for row in found.tolist())
 
 
 def test_who_else_asks_does_not_matter():

@@ -13,6 +13,9 @@ from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.simulation.draws import Draws
 
 BUCKETS_PER_ITEM = 8
+MOST_DRAWS = 1024
+"""After so many draws with replacement the rest of a request is drawn by clocks; see ``draw_candidates``."""
+MOST_CLOCKS = 1 << 22
 
 
 def candidate_weights(birth_day: Ints, *, day: int, half_life_days: float) -> Floats:
@@ -42,6 +45,7 @@ class Lottery:
 
     Attributes:
         alive: items with a weight above 0, ``[A]``.
+        weights: theirs, ``[A]``.
         steps: cumulated weights, the last one 1, ``[A]``.
         bucket: first item that reaches beyond the start of each of M buckets, ``[M + 1]``.
 
@@ -49,6 +53,7 @@ class Lottery:
     """
 
     alive: Ints
+    weights: Floats
     steps: Floats
     bucket: Ints
 
@@ -78,21 +83,23 @@ def lottery(weights: Floats, *, num_candidates: int, day: int) -> Lottery:
     if len(alive) < num_candidates:
         raise ValueError(
             f"only {len(alive)} items are alive on day {day}, and a request needs "
-            f"candidates={num_candidates}; raise num_items or lower candidates"
+            f"candidates={num_candidates}; raise num_items, lower candidates, or withdraw fewer items"
         )
     steps = np.cumsum(weights[alive])
     steps /= steps[-1]
     num_buckets = 1 << int(BUCKETS_PER_ITEM * len(alive)).bit_length()
     starts = np.arange(num_buckets + 1) / num_buckets
     bucket = np.searchsorted(steps, starts, side="right").astype(np.int32)
-    return Lottery(alive, steps, bucket)
+    return Lottery(alive, weights[alive], steps, bucket)
 
 
 def draw_candidates(user: Ints, items: Lottery, *, num_candidates: int, chance: Draws) -> Ints:
     """Draw sets of different items, one after the other in proportion to the weights of those left.
 
     Drawing with replacement and passing over what is already there is the same thing, and costs
-    the same for a catalogue of any size.
+    the same for a catalogue of any size. Where almost all weight is on fewer than C items that could go on
+    for ever: after 1,024 draws the items left over are taken in the order of exponential clocks with their
+    weights as rates, which is once more the same thing.
 
     Args:
         user: whose request, ``[Q]``.
@@ -102,20 +109,41 @@ def draw_candidates(user: Ints, items: Lottery, *, num_candidates: int, chance: 
 
     Returns:
         Items in the order in which they were drawn, ``[Q, C]``.
+
+    Source: Efraimidis and Spirakis (2006) for the clocks.
     """
     drawn = items.draw(chance.uniform(user, num_candidates))
     again = np.flatnonzero(_repeats(drawn))
-    width = num_candidates
-    while len(again):
+    width, most = num_candidates, max(MOST_DRAWS, num_candidates)
+    while len(again) and width < most:
         # The first columns of a longer row are the same numbers: the draw goes on where it stopped.
-        width *= 2
+        width = min(2 * width, most)
         longer = items.draw(chance.uniform(user[again], width))
         first = _is_first(longer)
         done = first.sum(axis=1) >= num_candidates
         first &= np.cumsum(first, axis=1) <= num_candidates
         drawn[again[done]] = longer[done][first[done]].reshape(-1, num_candidates)
         again = again[~done]
+    # Few rows at a time: the clocks of all items that are alive stand beside each other.
+    rows = max(1, MOST_CLOCKS // len(items.alive))
+    for start in range(0, len(again), rows):
+        some = again[start : start + rows]
+        drawn[some] = _drawn_by_clocks(user[some], items, num_candidates=num_candidates, chance=chance)
     return items.alive.take(drawn)
+
+
+def _drawn_by_clocks(user: Ints, items: Lottery, *, num_candidates: int, chance: Draws) -> Ints:
+    """Rows of ``items.alive`` for users ``[R]`` whom ``MOST_DRAWS`` draws did not do for, ``[R, C]``."""
+    width = max(MOST_DRAWS, num_candidates)
+    uniform = chance.uniform(user, width + len(items.alive))
+    drawn = items.draw(uniform[:, :width])
+    # In logarithms: a weight may be so small that no time is long enough.
+    rings_at = np.log(-np.log(uniform[:, width:])) - np.log(items.weights)
+    # What was drawn before has a clock too, and is passed over like any repetition.
+    joined = np.concatenate([drawn, np.argsort(rings_at, axis=1, kind="stable")], axis=1)
+    first = _is_first(joined)
+    first &= np.cumsum(first, axis=1) <= num_candidates
+    return np.asarray(joined[first].reshape(-1, num_candidates))
 
 
 def _repeats(values: Ints) -> Bools:

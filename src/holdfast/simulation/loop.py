@@ -14,7 +14,7 @@ import numpy as np
 
 from holdfast.core.arrays import Floats
 from holdfast.simulation.mechanisms import Mechanisms, Today, today
-from holdfast.simulation.policies.privileged import PrivilegedPolicy, candidate_truth
+from holdfast.simulation.policies.privileged import PrivilegedPolicy, ask, candidate_truth
 from holdfast.simulation.policy import Policy, Requests, Slates, check_slates
 from holdfast.simulation.record import Day, RequestRecord, VisitRecord, joined
 from holdfast.simulation.state import State, fresh_state
@@ -55,8 +55,9 @@ class Run:
         The policy is asked about some thousand requests at a time, in any order, but never twice at once.
 
         Raises:
-            ValueError: the policy chose what it may not, or too few items are alive; the message names the
-                day, and the run cannot go on.
+            PolicyError: the policy chose what it may not, or failed; the message names it and the day, and
+                the run cannot go on.
+            ValueError: too few items are alive; the message names the day.
         """
         now = today(self.parts, self.day)
         choose = asking(policy, self.parts, self.state, now)
@@ -137,16 +138,12 @@ def asking(policy: Policy, parts: Mechanisms, state: State, now: Today) -> Choos
     A second caller waits, because a policy need not be safe with threads.
     """
     lock = threading.Lock()
-    told = policy if isinstance(policy, PrivilegedPolicy) else None
+    told = isinstance(policy, PrivilegedPolicy)
 
     def choose(requests: Requests, seconds: Floats) -> Slates:
-        if told is None:
-            with lock:
-                slates = policy.choose(requests)
-        else:
-            truth = candidate_truth(parts, state, now, requests, seconds)
-            with lock:
-                slates = told.choose_knowing(requests, truth)
+        truth = candidate_truth(parts, state, now, requests, seconds) if told else None
+        with lock:
+            slates = ask(policy, requests, truth)
         check_slates(slates, requests, policy=policy.name)
         return slates
 

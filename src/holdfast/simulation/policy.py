@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from holdfast.core.arrays import Floats, Ints
+from holdfast.core.errors import UserError
 from holdfast.simulation.draws import Draws
 from holdfast.simulation.items import ObservedItems
 from holdfast.simulation.users import ObservedUsers
@@ -130,33 +131,56 @@ def greedy_slates(scores: Floats, *, num_slots: int) -> Ints:
     return np.argsort(-scores, axis=1, kind="stable")[:, :num_slots]
 
 
+class PolicyError(UserError):
+    """A policy broke its contract, or failed; the message names the policy and the day."""
+
+
 def check_slates(slates: Slates, requests: Requests, *, policy: str) -> None:
     """Refuse what no log should hold.
 
     Raises:
-        ValueError: a wrong shape, a candidate that does not exist or is shown twice, or a propensity that is
-            NaN or outside (0, 1]; the message names the policy and the day.
+        PolicyError: not slates at all, a wrong shape or type, a candidate that does not exist or is shown
+            twice, a propensity that is NaN or outside (0, 1], or a slate that is likelier than an item in it;
+            the message names the policy and the day.
     """
     where = f"policy {policy!r} on day {requests.day}"
     num_requests, num_candidates = requests.candidates.shape
     slate_shape = (num_requests, requests.num_slots)
     shapes = {"position": slate_shape, "propensity": slate_shape, "slate_propensity": (num_requests,)}
     for name, shape in shapes.items():
-        got = np.shape(getattr(slates, name))
-        if got != shape:
-            raise ValueError(f"{where}: {name} has shape {got}; {shape} is needed")
-    if not np.issubdtype(slates.position.dtype, np.integer):
-        raise ValueError(f"{where}: position holds {slates.position.dtype}; it must hold integers")
+        _check_array(getattr(slates, name, None), f"{where}: {name}", shape=shape, whole=name == "position")
     if ((slates.position < 0) | (slates.position >= num_candidates)).any():
-        raise ValueError(f"{where}: a position is outside 0 to {num_candidates - 1}")
+        raise PolicyError(f"{where}: a position is outside 0 to {num_candidates - 1}")
     ordered = np.sort(slates.position, axis=1)
     if (ordered[:, 1:] == ordered[:, :-1]).any():
-        raise ValueError(f"{where}: a slate shows one candidate twice")
+        raise PolicyError(f"{where}: a slate shows one candidate twice")
     for name in ("propensity", "slate_propensity"):
         value = getattr(slates, name)
         bad = ~((value > 0.0) & (value <= 1.0))
         if bad.any():
-            raise ValueError(
+            raise PolicyError(
                 f"{where}: {int(bad.sum())} values of {name} are NaN or outside (0, 1], "
                 f"the first is {value[bad][0]!r}"
             )
+    above = slates.slate_propensity[:, None] > slates.propensity * (1.0 + LIKELIER)
+    if above.any():
+        likelier = np.flatnonzero(above.any(axis=1))
+        first = likelier[0]
+        raise PolicyError(
+            f"{where}: {len(likelier)} slates are likelier than an item in them, the first has "
+            f"slate_propensity {slates.slate_propensity[first]:g} and propensity "
+            f"{slates.propensity[first].min():g}"
+        )
+
+
+LIKELIER = 1e-6
+"""A slate may be likelier than an item in it by this share: chances that are computed have errors."""
+
+
+def _check_array(value: object, name: str, *, shape: tuple[int, ...], whole: bool) -> None:
+    if not isinstance(value, np.ndarray):
+        raise PolicyError(f"{name} is of type {type(value).__name__}; it must be a NumPy array")
+    if value.shape != shape:
+        raise PolicyError(f"{name} has shape {value.shape}; {shape} is needed")
+    if not np.issubdtype(value.dtype, np.integer if whole else np.floating):
+        raise PolicyError(f"{name} holds {value.dtype}; it must hold {'integers' if whole else 'floats'}")

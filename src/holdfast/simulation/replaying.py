@@ -12,7 +12,7 @@ import pandas as pd
 
 from holdfast.core.arrays import Floats, Ints
 from holdfast.simulation.loop import PolicyOn, Run
-from holdfast.simulation.policies.privileged import CandidateTruth, PrivilegedPolicy
+from holdfast.simulation.policies.privileged import CandidateTruth, ask
 from holdfast.simulation.policy import Policy, Requests, Slates, check_slates
 from holdfast.simulation.publishing import Publication
 
@@ -35,7 +35,7 @@ def replay(publication: Publication, behavior: PolicyOn, policy: Policy, *, thre
         ``item_id``, ``propensity``, ``click_probability`` (examination included) and ``dwell_log_mean``.
 
     Raises:
-        ValueError: the policy chose what it may not; the message names it and the day.
+        PolicyError: the policy chose what it may not, or failed; the message names it and the day.
     """
     run = Run(publication.parts, threads=threads)
     tables = []
@@ -90,7 +90,7 @@ class _Beside:
         raise AssertionError("a world tells the truth to whoever can be told")
 
     def choose_knowing(self, requests: Requests, truth: CandidateTruth) -> Slates:
-        slates = _ask(self.asked, requests, truth)
+        slates = ask(self.asked, requests, truth)
         check_slates(slates, requests, policy=self.asked.name)
         position = slates.position
         assert requests.seconds is not None
@@ -104,10 +104,4 @@ class _Beside:
                 dwell_log_mean=np.take_along_axis(truth.dwell_log_mean, position, axis=1),
             )
         )
-        return _ask(self.served_by, requests, truth)
-
-
-def _ask(policy: Policy, requests: Requests, truth: CandidateTruth) -> Slates:
-    if isinstance(policy, PrivilegedPolicy):
-        return policy.choose_knowing(requests, truth)
-    return policy.choose(requests)
+        return ask(self.served_by, requests, truth)

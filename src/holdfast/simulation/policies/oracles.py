@@ -21,7 +21,7 @@ from holdfast.simulation.policies.scored import (
     policy_name,
     stacked,
 )
-from holdfast.simulation.policy import Requests, Slates
+from holdfast.simulation.policy import PolicyError, Requests, Slates
 
 # As in the law of experience (wellbeing.py); a test holds the two together.
 GOOD_SECONDS = 30.0
@@ -68,7 +68,7 @@ class OraclePolicy:
         Raises:
             ValueError: always.
         """
-        raise ValueError(
+        raise PolicyError(
             f"policy {self.name!r} on day {requests.day}: an oracle has to be told the truth; it serves in "
             "worlds that call choose_knowing, and nowhere else"
         )

@@ -12,7 +12,7 @@ import numpy as np
 
 from holdfast.core.arrays import Floats, Ints
 from holdfast.simulation.mechanisms import Mechanisms, Today
-from holdfast.simulation.policy import Policy, Requests, Slates
+from holdfast.simulation.policy import Policy, PolicyError, Requests, Slates
 from holdfast.simulation.reactions import Slate, examination
 from holdfast.simulation.state import State
 from holdfast.simulation.users import DEVICES
@@ -29,7 +29,8 @@ class CandidateTruth:
         dwell_spread: standard deviation of that log.
         content_seconds: its length, ``[Q, C]``.
         fatigue: of the user with its topic, >= 0, ``[Q, C]``.
-        next_day_return: chance of a visit tomorrow at the present satisfaction, in (0, 1), ``[Q]``.
+        next_day_return: chance of a visit tomorrow at the present satisfaction, season and holiday included,
+            of one who does not leave for good today, in (0, 1), ``[Q]``.
         satisfaction_effect: log odds of return per unit of satisfaction.
     """
 
@@ -50,6 +51,30 @@ class PrivilegedPolicy(Policy, Protocol):
     def choose_knowing(self, requests: Requests, truth: CandidateTruth) -> Slates:
         """Slates for the requests, by what would really happen."""
         ...
+
+
+def ask(policy: Policy, requests: Requests, truth: CandidateTruth | None) -> Slates:
+    """A policy's choice, not checked yet.
+
+    Args:
+        policy: asked with the truth where it may see it, and else without.
+        requests: to choose for.
+        truth: about the requests; needed for a privileged policy.
+
+    Raises:
+        PolicyError: whatever went wrong within the policy; the message names it and the day.
+    """
+    try:
+        if isinstance(policy, PrivilegedPolicy):
+            assert truth is not None
+            return policy.choose_knowing(requests, truth)
+        return policy.choose(requests)
+    except PolicyError:
+        raise
+    except Exception as error:
+        raise PolicyError(
+            f"policy {policy.name!r} on day {requests.day} failed: {type(error).__name__}: {error}"
+        ) from error
 
 
 def candidate_truth(

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from holdfast.core.arrays import Floats
-from holdfast.simulation.policy import Requests, Scorer, Slates
+from holdfast.simulation.policy import PolicyError, Requests, Scorer, Slates
 
 
 @runtime_checkable
@@ -108,7 +108,7 @@ def check_candidates(requests: Requests, *, policy: str) -> None:
     """
     num_candidates = requests.candidates.shape[1]
     if not 1 <= requests.num_slots <= num_candidates:
-        raise ValueError(
+        raise PolicyError(
             f"policy {policy!r} on day {requests.day}: {num_candidates} candidates for "
             f"{requests.num_slots} slots; a slate needs at least one slot and a candidate for each"
         )
@@ -123,10 +123,10 @@ def checked_scores(scores: Floats, requests: Requests, *, policy: str, scorer: s
     where = f"policy {policy!r} ({scorer}) on day {requests.day}"
     values = np.asarray(scores, dtype=np.float64)
     if values.shape != requests.candidates.shape:
-        raise ValueError(
+        raise PolicyError(
             f"{where}: scores have shape {values.shape}, and the candidates {requests.candidates.shape}"
         )
     bad = ~np.isfinite(values)
     if bad.any():
-        raise ValueError(f"{where}: {int(bad.sum())} of {values.size} scores are NaN or infinite")
+        raise PolicyError(f"{where}: {int(bad.sum())} of {values.size} scores are NaN or infinite")
     return values

@@ -13,7 +13,7 @@ import numpy as np
 from holdfast.core.arrays import Floats
 from holdfast.simulation.policies.plackett_luce import drawn_by_weight
 from holdfast.simulation.policies.scored import check_candidates
-from holdfast.simulation.policy import Requests, Slates
+from holdfast.simulation.policy import PolicyError, Requests, Slates
 
 TOLERANCE = 1e-6
 SMALLEST = 1e-100
@@ -64,26 +64,26 @@ class StatedProbabilities:
         where = f"policy {self.name!r} ({type(self.chooser).__name__}) on day {requests.day}"
         values = np.asarray(probabilities, dtype=np.float64)
         if values.shape != requests.candidates.shape:
-            raise ValueError(
+            raise PolicyError(
                 f"{where}: probabilities have shape {values.shape}, and the candidates "
                 f"{requests.candidates.shape}"
             )
         bad = ~((values >= 0.0) & (values <= 1.0 + TOLERANCE))
         if bad.any():
-            raise ValueError(
+            raise PolicyError(
                 f"{where}: {int(bad.sum())} of {values.size} probabilities are NaN or outside 0 to 1"
             )
         total = values.sum(axis=1)
         off = np.abs(total - 1.0) > TOLERANCE
         if off.any():
-            raise ValueError(
+            raise PolicyError(
                 f"{where}: the probabilities of {int(off.sum())} of {len(total)} requests do not sum to 1, "
                 f"the first to {total[off][0]:g}"
             )
         values = np.where(values < SMALLEST, 0.0, values)
         few = (values > 0.0).sum(axis=1) < requests.num_slots
         if few.any():
-            raise ValueError(
+            raise PolicyError(
                 f"{where}: {int(few.sum())} of {len(few)} requests have fewer candidates with a probability "
                 f"above 0 than the {requests.num_slots} slots"
             )
