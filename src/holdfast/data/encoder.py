@@ -23,7 +23,7 @@ from holdfast.core.errors import UserError
 from holdfast.core.features import Feature, InputSchema, ListField
 from holdfast.core.files import read_json, whole_folder, write_json
 from holdfast.data.scaling import Scaling, as_numbers, fit_scaling
-from holdfast.data.vocabulary import Keys, Vocabulary, fit_vocabulary, flatten, pad
+from holdfast.data.vocabulary import Keys, Vocabulary, each_list_once, fit_vocabulary, flatten, pad
 
 ENCODER_FILE = "encoder.json"
 CONTENT_COLUMN = "content_seconds"
@@ -152,14 +152,11 @@ class Encoder:
         return encoded
 
     def _list(self, frame: pd.DataFrame, feature: Feature) -> NDArray[np.int32]:
-        rows, values = flatten(frame[feature.name])
-        return pad(
-            rows,
-            self._rows(feature, values),
-            num_rows=len(frame),
-            length=feature.max_length,
-            keep_last=feature.kind == "sequence",
-        )
+        lists, place = each_list_once(frame[feature.name])
+        rows, values = flatten(lists)
+        ids, last = self._rows(feature, values), feature.kind == "sequence"
+        padded = pad(rows, ids, num_rows=len(lists), length=feature.max_length, keep_last=last)
+        return padded if place is None else padded[place]
 
     def _rows(self, feature: Feature, values: pd.Series | Keys) -> Ints:
         with _readable([feature]):

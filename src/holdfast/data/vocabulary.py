@@ -50,7 +50,11 @@ class Vocabulary:
         Raises:
             TypeError: the values cannot be told apart, such as lists.
         """
-        codes, keys, real = distinct(values)
+        if values.dtype == np.int64 and self._row_of_number is not None:
+            # Below 0 becomes huge, and whatever is beyond the table is the last of it: unknown.
+            number = np.asarray(values).astype(np.uint64)
+            return self._row_of_number[np.minimum(number, np.uint64(len(self._row_of_number) - 1))]
+        codes, keys, real = _categories(values) or distinct(values)
         table = np.full(len(keys) + 1, MISSING_ROW, dtype=np.int32)
         found = self._find(keys)
         table[:-1] = np.where(real, np.where(found < 0, UNKNOWN_ROW, found + NUM_RESERVED), MISSING_ROW)
@@ -62,6 +66,16 @@ class Vocabulary:
         if keys.dtype == np.int64:
             return _places(self._index, as_text(keys))
         return _places(self._text_index, keys)
+
+    @cached_property
+    def _row_of_number(self) -> Ints | None:
+        """The row of each number from 0, the last one unknown; None where that would be a long table."""
+        keys = self.keys
+        if keys.dtype != np.int64 or not len(keys) or keys.min() < 0 or keys.max() > 8 * len(keys) + 1024:
+            return None
+        table = np.full(int(keys.max()) + 2, UNKNOWN_ROW, dtype=np.int32)
+        table[keys] = np.arange(NUM_RESERVED, self.num_rows, dtype=np.int32)
+        return table
 
     @cached_property
     def _index(self) -> pd.Index:
@@ -109,6 +123,15 @@ def distinct(values: pd.Series | Keys) -> tuple[Ints, Keys, Bools]:
     codes, uniques = pd.factorize(values)
     keys, real = _keys(uniques)
     return codes.astype(np.int64, copy=False), keys, real
+
+
+def _categories(values: pd.Series | Keys) -> tuple[Ints, Keys, Bools] | None:
+    """What ``distinct`` gives, with all categories as keys; None if values are none, or have too many."""
+    if not isinstance(values, pd.Series) or not isinstance(values.dtype, pd.CategoricalDtype):
+        return None
+    if len(values.dtype.categories) > len(values):
+        return None
+    return values.cat.codes.to_numpy(), *_keys(values.dtype.categories)
 
 
 def as_text(keys: Keys) -> Keys:
@@ -166,7 +189,20 @@ def _all(keys: Keys) -> tuple[Keys, Bools]:
     return keys, np.ones(len(keys), dtype=bool)
 
 
-def flatten(lists: pd.Series) -> tuple[Ints, Keys]:
+def each_list_once(lists: pd.Series) -> tuple[pd.Series | pa.Array, Ints | None]:
+    """The distinct lists of a column that keeps each list once, as Arrow's dictionaries do.
+
+    Returns:
+        The lists, and which of them each row has ``[N]``; the column itself and None where it is another.
+    """
+    if not isinstance(lists.dtype, pd.ArrowDtype) or not pa.types.is_dictionary(lists.dtype.pyarrow_dtype):
+        return lists, None
+    array = _arrow(lists)
+    codes, used = pd.factorize(array.indices.fill_null(-1).to_numpy(zero_copy_only=False))
+    return array.dictionary.take(pa.array(used, mask=used < 0)), codes
+
+
+def flatten(lists: pd.Series | pa.Array) -> tuple[Ints, Keys]:
     """The values of lists one after the other, nulls left out.
 
     Args:
@@ -175,7 +211,7 @@ def flatten(lists: pd.Series) -> tuple[Ints, Keys]:
     Returns:
         The row of each value, ascending, ``[M]``, and the values ``[M]``.
     """
-    array = _arrow(lists)
+    array = _written_out(_arrow(lists))
     if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
         lengths = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
         values = array.flatten()
@@ -186,13 +222,22 @@ def flatten(lists: pd.Series) -> tuple[Ints, Keys]:
     return rows[real], values.drop_null().to_numpy(zero_copy_only=False)
 
 
-def _arrow(lists: pd.Series) -> Any:
+def _arrow(lists: pd.Series | pa.Array) -> Any:
+    if isinstance(lists, pa.Array):
+        return lists
     try:
         array = pa.array(lists, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         # Rows of different types. Slow, and only met where something is wrong with the column.
         array = pa.array([_texts(value) for value in lists], type=pa.list_(pa.string()))
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _written_out(array: Any) -> Any:
+    """The same lists, each as often as it occurs."""
+    if pa.types.is_dictionary(array.type) and pa.types.is_list(array.type.value_type):
+        return array.dictionary.take(array.indices)
+    return array
 
 
 def _texts(value: Any) -> list[str | None] | None:

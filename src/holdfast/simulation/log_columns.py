@@ -11,7 +11,8 @@ import pyarrow as pa
 from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.core.features import Feature
 from holdfast.simulation.items import ObservedItems
-from holdfast.simulation.record import Day
+from holdfast.simulation.policy import Requests
+from holdfast.simulation.record import Day, RequestRecord
 from holdfast.simulation.users import DEVICES, MARKETS, ObservedUsers
 
 FEATURES = (
@@ -34,22 +35,24 @@ NEVER = np.iinfo(np.int64).min
 """A moment that was not seen; NumPy's code for 'not a time'."""
 
 
-def request_columns(day: Day, users: ObservedUsers, *, device_lost: Bools) -> dict[str, pa.Array]:
-    """Features that the K rows of a request share, each ``[Q]``.
+def request_columns(
+    requests: RequestRecord | Requests, users: ObservedUsers, *, device_lost: Bools
+) -> dict[str, pa.Array]:
+    """Features that the rows of a request share, each ``[Q]``.
 
     Args:
-        day: the requests.
+        requests: who asked, and what they had clicked before.
         users: all of them.
         device_lost: whether the device of the visit is not known, ``[Q]``.
     """
-    user = day.requests.user
+    user = requests.user
     topics = topic_names(users.declared.shape[1])
     return {
         "user_id": pa.array(user.astype(np.int64) + 1),
         "market": _texts(MARKETS, users.market[user]),
         "device": _texts(DEVICES, users.device[user], missing=device_lost),
         "user_interest_tags": _lists(topics, *_positions(users.declared[user])),
-        "recent_topics": _lists(topics, *_known(day.requests.recent_topics)),
+        "recent_topics": _lists(topics, *_known(requests.recent_topics)),
     }
 
 

@@ -128,7 +128,7 @@ class Publication:
             "next_visit_at": moments(next_visit),
             "hour": pa.array(local.hour.to_numpy(dtype=np.int64)),
             "day_of_week": pa.array(local.day_of_week.to_numpy(dtype=np.int64)),
-            **request_columns(day, users, device_lost=self.device_lost(day.requests.user, day.day)),
+            **request_columns(day.requests, users, device_lost=self.device_lost(day.requests.user, day.day)),
         }
         spread = pa.table(by_request).take(pa.array(np.repeat(np.arange(num_requests), num_slots)))
         items = observed_items(self.parts, day.day)

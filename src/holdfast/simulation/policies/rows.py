@@ -1,22 +1,23 @@
 """Trained models as scorers: the candidates of a request as the raw rows that the log would hold.
 
-Q requests, C candidates, H clicked items remembered.
+Q requests, C candidates.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+import pyarrow as pa
 
 from holdfast.core.arrays import Floats, Ints
-from holdfast.simulation.log_columns import topic_names
+from holdfast.simulation.log_columns import moments as moments_column
+from holdfast.simulation.log_columns import request_columns, topic_names
 from holdfast.simulation.policy import Requests
 from holdfast.simulation.publishing import Publication
-from holdfast.simulation.users import DEVICES, MARKETS
 from holdfast.simulation.visiting import DAY_SECONDS
 
 
@@ -85,7 +86,8 @@ def request_rows(requests: Requests, *, shown: Ints, publication: Publication) -
     """One row a candidate with the features of a world's log, request by request, ``[Q * C]``.
 
     Beside the features: ``request_id`` (the row of the request), ``shown_at`` and ``content_seconds``. There
-    is nothing in it that the log would not hold, and no outcome.
+    is nothing in it that the log would not hold, and no outcome. Text is categorical, and a list that many
+    rows share is kept once: the values are those of the log, the dtypes those that cost least.
 
     Args:
         requests: Q requests with C candidates each.
@@ -93,52 +95,54 @@ def request_rows(requests: Requests, *, shown: Ints, publication: Publication) -
         publication: how this world writes its log.
     """
     num_requests, num_candidates = requests.candidates.shape
+    request = np.repeat(np.arange(num_requests, dtype=np.int32), num_candidates)
     item = requests.candidates.ravel()
     items = requests.items
-    names = np.asarray(topic_names(requests.users.declared.shape[1]), dtype=object)
+    topics = topic_names(requests.users.declared.shape[1])
+    shared = _request_columns(requests, shown, publication)
     return pd.DataFrame(
         {
-            **_spread(_request_columns(requests, shown, publication, names), num_candidates),
-            "request_id": np.repeat(np.arange(num_requests), num_candidates),
+            **{name: _spread(column, request) for name, column in shared.items()},
+            "request_id": request.astype(np.int64),
             "item_id": item.astype(np.int64) + 1,
-            "topic": pd.Series(names[items.topic[item]], dtype="str"),
+            "topic": _texts(items.topic[item], topics),
             "content_seconds": items.content_seconds[item],
             "content_length": items.content_length[item],
             "editor_score": items.editor_score[item],
             "headline_score": items.headline_score[item],
             "item_age_days": (requests.day - items.birth_day[item]).astype(np.float64),
-        }
+        },
+        copy=False,
     )
 
 
-def _request_columns(
-    requests: Requests, shown: Ints, publication: Publication, names: NDArray[np.object_]
-) -> dict[str, pd.Series]:
+def _request_columns(requests: Requests, shown: Ints, publication: Publication) -> dict[str, pa.Array]:
     """Columns that all rows of a request share, each ``[Q]``."""
-    shown_at = pd.Series(shown.astype("datetime64[us]")).dt.tz_localize("UTC")
-    local = shown_at.dt.tz_convert(publication.time_zone).dt
-    user = requests.user.astype(np.int64)
-    lost = publication.device_lost(user, requests.day)
-    device = np.asarray([*DEVICES, None], dtype=object)
-    recent = [names[row[row >= 0]] for row in requests.recent_topics]
-    declared = [names[row] for row in requests.users.declared[user]]
+    moment = pd.Series(shown.astype("datetime64[us]")).dt.tz_localize("UTC")
+    local = moment.dt.tz_convert(publication.time_zone).dt
+    lost = publication.device_lost(requests.user, requests.day)
     return {
-        "user_id": pd.Series(user + 1),
-        "shown_at": shown_at,
-        "market": pd.Series(np.asarray(MARKETS, dtype=object)[requests.users.market[user]], dtype="str"),
-        "device": pd.Series(device[np.where(lost, -1, requests.users.device[user])], dtype="str"),
-        "hour": local.hour.astype(np.int64),
-        "day_of_week": local.day_of_week.astype(np.int64),
-        "user_interest_tags": _lists(declared),
-        "recent_topics": _lists(recent),
+        "shown_at": moments_column(shown),
+        "hour": pa.array(local.hour.to_numpy(dtype=np.int64)),
+        "day_of_week": pa.array(local.day_of_week.to_numpy(dtype=np.int64)),
+        **request_columns(requests, requests.users, device_lost=lost),
     }
 
 
-def _lists(values: list[NDArray[np.object_]]) -> pd.Series:
-    """The lists as cells; null where there is nothing to list, as in the log."""
-    cells = np.fromiter((each if len(each) else None for each in values), dtype=object, count=len(values))
-    return pd.Series(cells, dtype=object)
+def _spread(column: pa.Array, request: Ints) -> Any:
+    """A column of requests ``[Q]`` as a column of rows: row ``i`` belongs to request ``request[i]``."""
+    if pa.types.is_dictionary(column.type):
+        codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        return _texts(codes[request], column.dictionary.to_pylist())
+    if pa.types.is_list(column.type):
+        lists = column.cast(pa.list_(pa.string()))
+        return pd.array(
+            pa.DictionaryArray.from_arrays(pa.array(request), lists),
+            dtype=pd.ArrowDtype(pa.dictionary(pa.int32(), lists.type)),
+        )
+    return column.to_pandas().take(request).reset_index(drop=True)
 
 
-def _spread(columns: dict[str, pd.Series], times: int) -> dict[str, pd.Series]:
-    return {name: column.repeat(times).reset_index(drop=True) for name, column in columns.items()}
+def _texts(codes: Ints, names: Sequence[str]) -> pd.Categorical:
+    """The names of codes; null for -1."""
+    return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(names)))
