@@ -1,4 +1,4 @@
-"""The command line: ``holdfast run``, ``holdfast export``.
+"""The command line: ``holdfast run``, ``holdfast simulate``, ``holdfast export``.
 
 Nothing heavy is imported before it is known what was asked, so that help and completion are quick.
 """
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from holdfast import __version__
 from holdfast.app import failures
-from holdfast.app.help_text import run_help, top_help
+from holdfast.app.help_text import run_help, simulate_help, top_help
 from holdfast.core.errors import UserError
 
 
@@ -46,6 +46,8 @@ def _dispatch(words: list[str]) -> int:
         return 0
     if command == "run":
         return _run(rest)
+    if command == "simulate":
+        return _simulate(rest)
     if command == "export":
         from holdfast.app.export_command import export_command
 
@@ -68,6 +70,21 @@ def _run(words: list[str]) -> int:
     return run_with_hydra(words)
 
 
+def _simulate(words: list[str]) -> int:
+    """A short form of ``holdfast run stages=[simulate,report]``."""
+    if any(word in ("-h", "--help") for word in words):
+        print(simulate_help())
+        return 0
+    given = [word for word in words if word.startswith("stages=")]
+    if given:
+        raise UserError(
+            f"holdfast simulate runs the stages simulate and report; for {given[0]} say holdfast run"
+        )
+    from holdfast.app.hydra_entry import run_with_hydra
+
+    return run_with_hydra([*words, "stages=[simulate,report]"])
+
+
 def _complete(words: list[str]) -> int:
     """Shell completion: subcommands are ours, everything after ``run`` is Hydra's."""
     from holdfast.app.hydra_entry import complete_with_hydra
@@ -75,12 +92,12 @@ def _complete(words: list[str]) -> int:
     line = os.environ.get("COMP_LINE", "")
     typed = line.split()
     if words and words[0].startswith("query=") and (len(typed) < 2 or (len(typed) == 2 and line[-1] != " ")):
-        print("run export --help --version")
+        print("run simulate export --help --version")
         return 0
-    if words and words[0].startswith("query=") and len(typed) >= 2 and typed[1] != "run":
+    if words and words[0].startswith("query=") and len(typed) >= 2 and typed[1] not in ("run", "simulate"):
         return 0
-    if len(typed) >= 2 and typed[1] == "run":
-        os.environ["COMP_LINE"] = line.replace(" run", "", 1)
+    if len(typed) >= 2:
+        os.environ["COMP_LINE"] = line.replace(f" {typed[1]}", "", 1)
     return complete_with_hydra(words)
 
 

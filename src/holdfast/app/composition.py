@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from holdfast.app.schema import TARGET, build, check, schema_of
 from holdfast.app.settings import RunSettings
+from holdfast.app.simulating.contenders import ContenderSettings
 from holdfast.core.errors import UserError
 from holdfast.core.protocols import Fusion, Head, Mixture
 from holdfast.data.encoder import EncoderSettings
@@ -21,6 +22,7 @@ from holdfast.evaluation.evaluate import EvaluationSettings
 from holdfast.models.ranker import RankerSettings
 from holdfast.objectives.balancing import StaticBalance
 from holdfast.objectives.weighting import PropensityWeighting
+from holdfast.simulation.settings import SimulationSettings
 from holdfast.tracking.weights_and_biases import Wandb
 from holdfast.training.selection import check_criterion
 from holdfast.training.settings import OptimizerSettings, TrainerSettings
@@ -36,12 +38,12 @@ GROUPS = (
     "optimizer",
     "trainer",
     "evaluation",
+    "simulation",
+    "policy",
     "tracking",
 )
-
-
 SINGLE_COMPONENTS = (
-    *(group for group in GROUPS if group not in ("model", "objective")),
+    *(group for group in GROUPS if group not in ("model", "objective", "policy")),
     "model.ranker",
     "model.mixture",
     "objective.weighting",
@@ -67,6 +69,8 @@ class Plan:
     optimizer: OptimizerSettings
     trainer: TrainerSettings
     evaluation: EvaluationSettings
+    simulation: SimulationSettings
+    contenders: dict[str, ContenderSettings]
     tracking: Wandb
 
 
@@ -110,7 +114,10 @@ def plan(config: DictConfig) -> Plan:
     heads = {str(name): _kind(config, f"model.heads.{name}", Head) for name in head_nodes}
     made = {
         key: build(config, key)
-        for key in ("split", "history", "encoder", "optimizer", "trainer", "evaluation", "tracking")
+        for key in (
+            *("split", "history", "encoder", "optimizer", "trainer", "evaluation"),
+            *("simulation", "tracking"),
+        )
     }
     made["fusion"] = _kind(config, "fusion", Fusion)
     _check_together(made["fusion"], build(config, "objective.balance"), made["trainer"], heads)
@@ -122,8 +129,25 @@ def plan(config: DictConfig) -> Plan:
         heads=heads,
         weighting=build(config, "objective.weighting"),
         balance=build(config, "objective.balance"),
+        contenders=_contenders(config),
         **made,
     )
+
+
+def _contenders(config: DictConfig) -> dict[str, ContenderSettings]:
+    """Who takes part in a simulation, in the order in which they were named; nobody is allowed."""
+    made: dict[str, ContenderSettings] = {}
+    for name in map(str, OmegaConf.select(config, "policy") or ()):
+        node = OmegaConf.select(config, f"policy.{name}")
+        if not isinstance(node, DictConfig) or TARGET not in node:
+            raise UserError(
+                f"policy.{name} is no contender; choose contenders with policy=[uniform,popularity], and "
+                f"start a file of your own with '# @package policy.{name}'"
+            )
+        made[name] = _kind(config, f"policy.{name}", ContenderSettings)
+        if "/" in name or name.startswith("."):
+            raise UserError(f"policy.{name}: a contender's name becomes a folder: no slashes, no leading dot")
+    return made
 
 
 def _check_together(

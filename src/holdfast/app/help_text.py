@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from holdfast import __version__
-from holdfast.app.settings import STAGES
+from holdfast.app.settings import DEFAULT_STAGES
 from holdfast.core.shipped import shipped_folder
 
 
@@ -18,7 +18,8 @@ holdfast {__version__}: which of these ranking models will still be worth servin
 usage: holdfast COMMAND ...
 
 commands:
-  run [key=value ...]             from a log to a verdict: {", ".join(STAGES)}
+  run [key=value ...]             from a log to a verdict: {", ".join(DEFAULT_STAGES)}
+  simulate [key=value ...]        policies that serve a world for thirty days, and a report
   export RUN_OR_BUNDLE --check    prove that a bundle gives the numbers that the model gave
   --version                       print the version
 
@@ -35,7 +36,8 @@ def run_help() -> str:
     lines = [
         "usage: holdfast run [key=value ...] [options]",
         "",
-        f"Runs {', '.join(STAGES)} on one log; leaves a folder with a report and a bundle.",
+        f"Runs {', '.join(DEFAULT_STAGES)} on one log; leaves a folder with a report and a bundle.",
+        "The stage simulate is run where it is asked for (holdfast simulate --help).",
         "",
         "examples:",
         "  holdfast run experiment=quickstart                      the embedded world",
@@ -65,6 +67,26 @@ def run_help() -> str:
         "of a group, such as trainer.max_epochs=3 or data.num_users=500",
     ]
     return "\n".join(lines)
+
+
+def simulate_help() -> str:
+    """Help for ``holdfast simulate``."""
+    return """\
+usage: holdfast simulate [key=value ...] [options]
+
+Lets policies serve a world for thirty days, some trained again and again on what they themselves logged, and
+leaves a report. Short for `holdfast run stages=[simulate,report]`, with the same settings.
+
+examples:
+  holdfast simulate                                                      who knows what is worth how much
+  holdfast simulate policy=[uniform,popularity,myopic_oracle] simulation.seeds=[0,1,2,3,4]
+  holdfast simulate run_dir=RUN policy=[uniform,trained,retrained]       the model of a saved run
+  holdfast simulate policy=[bundle] policy.bundle.scorer.folder=RUN/bundle
+  holdfast simulate policy/exploration@policy.popularity.exploration=plackett_luce
+  holdfast run stages=[prepare,fit,simulate,report] policy=[trained,retrained,retrained_exploring]
+
+contenders: policy=[...], files in configs/policy; simulation.* says when they serve and how they are judged;
+docs/closed_loop.md tells the rest."""
 
 
 def _options() -> Iterator[tuple[str, list[str]]]:

@@ -24,6 +24,8 @@ CHANGEABLE = (
     "runs_dir",
     "resume",
     "evaluation",
+    "simulation",
+    "policy",
     "fusion",
     "tracking",
     "tags",
@@ -45,6 +47,8 @@ class RunFolder:
         self.fit = path / "fit"
         self.tables = path / "tables"
         self.bundle = path / "bundle"
+        self.simulation = path / "simulation"
+        self.simulation_file = path / "simulation.json"
         self._state_file = path / STATE_FILE
 
     @property

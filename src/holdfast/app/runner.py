@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from holdfast.app.composition import check_config, plan, resolved, run_settings, to_yaml
+from holdfast.app.composition import Plan, check_config, plan, resolved, run_settings, to_yaml
 from holdfast.app.console import Console
 from holdfast.app.manifest import manifest
 from holdfast.app.ranks import assist, process_rank
@@ -28,7 +28,7 @@ from holdfast.app.run_folder import (
     newest_unfinished,
 )
 from holdfast.app.settings import STAGES, RunSettings
-from holdfast.app.stages import NEEDS, STAGE_FUNCTIONS, Run, resting_on
+from holdfast.app.stages import REPORTED, STAGE_FUNCTIONS, Run, needs, resting_on
 from holdfast.core.errors import UserError
 from holdfast.core.files import clear_unfinished, read_json, write_json
 
@@ -89,7 +89,11 @@ def _assist(settings: RunSettings) -> RunFolder:
 
 def _walk(run: Run, settings: RunSettings) -> None:
     stages = settings.ordered_stages()
-    _check_needs(run.folder, stages, resume=settings.resume)
+    _check_needs(run.folder, run.plan, stages, resume=settings.resume)
+    if "simulate" in stages and not (settings.resume and run.folder.is_done("simulate")):
+        from holdfast.app.simulating.scene import check_simulation
+
+        check_simulation(run.plan)
     if "fit" in stages and run.plan.trainer.accelerator == "gpu" and not torch.cuda.is_available():
         raise UserError("trainer.accelerator is gpu, and PyTorch sees none here; choose trainer=default")
     for stage in stages:
@@ -102,13 +106,13 @@ def _walk(run: Run, settings: RunSettings) -> None:
         run.folder.mark(stage, done=True, seconds=watch.seconds, after=resting_on(stage))
 
 
-def _check_needs(folder: RunFolder, stages: Sequence[str], *, resume: bool) -> None:
+def _check_needs(folder: RunFolder, plan: Plan, stages: Sequence[str], *, resume: bool) -> None:
     """Refuse stages of which one would lack what it needs, before any of them undoes anything."""
     done = {stage for stage in STAGES if folder.is_done(stage)}
     for stage in stages:
         if resume and stage in done:
             continue
-        missing = [need for need in NEEDS[stage] if need not in done]
+        missing = [need for need in needs(stage, plan, done) if need not in done]
         if missing:
             raise UserError(
                 f"the stage {stage!r} needs {' and '.join(missing)}, which {folder.path} would lack then; "
@@ -128,7 +132,7 @@ def _locate(config: DictConfig, overrides: Sequence[str], console: Console) -> t
             raise UserError(
                 f"{folder.path} exists and holds no run; choose an empty or new folder with run_dir=..."
             )
-        if settings.resume or "prepare" not in settings.stages:
+        if settings.resume or not set(REPORTED) & set(settings.stages):
             raise UserError(f"{folder.path} holds no run to go on with; start one without resume and stages")
         return folder, config
     if settings.resume:
@@ -137,7 +141,7 @@ def _locate(config: DictConfig, overrides: Sequence[str], console: Console) -> t
             console.say("resume", str(found.path))
             return found, config
         console.say("resume", f"no unfinished run of this configuration in {settings.runs_dir}; a new one")
-    if "prepare" not in settings.stages:
+    if not set(REPORTED) & set(settings.stages):
         raise UserError(
             f"stages are {settings.stages}, without 'prepare' and without a saved run; "
             "name the run with run_dir=..., or add the stages before"
@@ -167,10 +171,22 @@ def _reconcile(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) 
         )
     final = dict(saved)
     for key in CHANGEABLE:
-        if key in touched:
+        # A run of an older version has no settings for what came later.
+        if key in touched or key not in saved:
             final[key] = asked[key]
+    _forget_simulation_of_others(folder, saved, final)
     final["resume"] = bool(asked.get("resume", False))
     return OmegaConf.create(final)
+
+
+def _forget_simulation_of_others(
+    folder: RunFolder, saved: Mapping[str, Any], final: Mapping[str, Any]
+) -> None:
+    """A simulation with other contenders or settings is not the one that was done; what it left may be used."""
+    if folder.is_done("simulate") and any(
+        saved.get(key) != final.get(key) for key in ("simulation", "policy", "fusion")
+    ):
+        folder.mark("simulate", done=False, after=resting_on("simulate"))
 
 
 def resolved_or_missing(config: DictConfig) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def _faults(key: str, node: DictConfig) -> Iterator[str]:
 
 
 def build(config: DictConfig, key: str) -> Any:
-    """Construct the component at ``key``; ``check`` must have passed.
+    """Construct the component at ``key``, those among its fields first; ``check`` must have passed.
 
     Raises:
         UserError: a value is out of range; the message names the key.
@@ -146,6 +146,10 @@ def build(config: DictConfig, key: str) -> Any:
         if name != TARGET:
             OmegaConf.update(merged, str(name), node[name], merge=False)
     values: Any = OmegaConf.to_container(merged, resolve=True)
+    for name in map(str, node):
+        inner = node._get_node(name)
+        if isinstance(inner, DictConfig) and not inner._is_none() and TARGET in inner:
+            values[name] = build(config, f"{key}.{name}")
     try:
         return component(**values)
     except ValueError as error:

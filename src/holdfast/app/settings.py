@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-STAGES = ("prepare", "fit", "evaluate", "export", "report")
+STAGES = ("prepare", "fit", "evaluate", "simulate", "export", "report")
+DEFAULT_STAGES = ("prepare", "fit", "evaluate", "export", "report")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class RunSettings:
     tags: list[str] = field(default_factory=list)
     seed: int = 0
     horizon_days: int = 7
-    stages: list[str] = field(default_factory=lambda: list(STAGES))
+    stages: list[str] = field(default_factory=lambda: list(DEFAULT_STAGES))
     runs_dir: str = "runs"
     run_dir: str | None = None
     resume: bool = False

@@ -6,7 +6,7 @@ at all. So each runs alone on a saved run, and after an interruption, by the ver
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,25 +14,34 @@ from holdfast.app import sayings
 from holdfast.app.composition import Plan
 from holdfast.app.console import Console
 from holdfast.app.manifest import code_version_text
+from holdfast.app.new_ranker import new_ranker
 from holdfast.app.prepared_run import PreparedRun, save_prepared, usable_heads
 from holdfast.app.ranks import others_assist
 from holdfast.app.run_folder import RunFolder
 from holdfast.app.settings import STAGES
-from holdfast.core.errors import UserError
+from holdfast.app.simulating.contenders import need_the_runs_model
 from holdfast.core.files import read_json, whole_file, whole_folder, write_json, write_text
-from holdfast.models.ranker import Ranker, build_ranker
+from holdfast.models.ranker import Ranker
 from holdfast.tracking.run_log import RunLog
 
-if TYPE_CHECKING:  # Lightning takes seconds to import; only the stage fit needs it
+if TYPE_CHECKING:
+    import pandas as pd
+
+    # Lightning takes seconds to import; only training needs it
     from holdfast.training.fit import FitResult
 
 NEEDS: dict[str, tuple[str, ...]] = {
     "prepare": (),
     "fit": ("prepare",),
     "evaluate": ("prepare", "fit"),
+    "simulate": (),  # and prepare and fit, where the run's own model takes part
     "export": ("prepare", "fit"),
-    "report": ("prepare",),
+    "report": (),
 }
+REPORTED = ("prepare", "simulate")
+"""A report needs at least one of them."""
+RESTS_ALSO_ON = {"simulate": ("prepare", "fit"), "report": ("prepare",)}
+"""Stages that a result is made from where they were done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +60,8 @@ class Run:
 
     def fresh_ranker(self) -> Ranker:
         """The model with untrained weights, for the objectives that the log can teach."""
-        prepared = self.prepared
-        try:
-            return build_ranker(
-                prepared.encoder().schema,
-                settings=self.plan.ranker,
-                mixture=self.plan.mixture,
-                heads={name: self.plan.heads[name] for name in prepared.objectives},
-                seed=self.plan.settings.seed,
-            )
-        except ValueError as error:
-            raise UserError(f"model: {error}") from error
+        prepared, seed = self.prepared, self.plan.settings.seed
+        return new_ranker(self.plan, prepared.encoder(), prepared.objectives, seed=seed)
 
     def trained_ranker(self) -> Ranker:
         """The model with the weights of its best epoch."""
@@ -75,7 +75,18 @@ class Run:
 def resting_on(stage: str) -> tuple[str, ...]:
     """The stages whose results are out of date once a stage has been done again."""
     later = STAGES[STAGES.index(stage) + 1 :]
-    return tuple(each for each in later if stage in NEEDS[each] or each == "report")
+    return tuple(
+        each for each in later if stage in (*NEEDS[each], *RESTS_ALSO_ON.get(each, ())) or each == "report"
+    )
+
+
+def needs(stage: str, plan: Plan, done: Collection[str]) -> tuple[str, ...]:
+    """The stages that must have been done before a stage of this plan, given those that were."""
+    if stage == "simulate" and need_the_runs_model(plan.contenders.values()):
+        return ("prepare", "fit")
+    if stage == "report" and not set(REPORTED) & set(done):
+        return (REPORTED[0],)
+    return NEEDS[stage]
 
 
 def prepare(run: Run, *, resume: bool) -> None:
@@ -191,15 +202,45 @@ def evaluate(run: Run, *, resume: bool) -> None:
         )
     with run.console.working("evaluate", "predicting, measuring, resampling users"):
         evaluation = evaluate_run(run.prepared, run.trained_ranker(), run.plan)
-    run.folder.tables.mkdir(exist_ok=True)
-    for name, table in evaluation.tables.items():
-        with whole_file(run.folder.tables / f"{name}.parquet") as temporary:
-            table.to_parquet(temporary, index=False)
-        run.run_log.log_table(name, table)
+    save_tables(run, evaluation.tables)
     write_json(run.folder.metrics_file, evaluation.metrics)
     run.run_log.log_summary(evaluation.flat())
     for line in sayings.evaluated(evaluation.metrics):
         run.console.say("evaluate", line)
+
+
+def simulate(run: Run, *, resume: bool) -> None:
+    """Let contenders serve a world, some of them trained again and again on what they themselves logged."""
+    from holdfast.app.simulating import sayings as told
+    from holdfast.app.simulating.scene import check_simulation, scene_of
+    from holdfast.app.simulating.simulation import Simulation
+
+    plan, folder = run.plan, run.folder
+    check_simulation(plan)
+    scene = scene_of(plan, run.prepared if folder.is_done("prepare") else None)
+    for line_of_text in told.before(plan, scene):
+        run.console.say("simulate", line_of_text)
+    with run.console.progress("simulate") as line:
+        simulation = Simulation(plan, scene, folder, run.prepared, run.trained_ranker, line)
+        tables = simulation.run(
+            resume=resume,
+            told=lambda seed, name, days: run.console.say("simulate", told.contender_done(seed, name, days)),
+        )
+    save_tables(run, tables.by_name())
+    metrics = tables.metrics()
+    write_json(folder.simulation_file, metrics)
+    run.run_log.log_summary({name: each["value"] for name, each in metrics.items()})
+    for line_of_text in told.after(tables, scene, level=plan.simulation.level):
+        run.console.say("simulate", line_of_text)
+
+
+def save_tables(run: Run, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Write tables into the run's folder, and tell the tracker."""
+    run.folder.tables.mkdir(exist_ok=True)
+    for name, table in tables.items():
+        with whole_file(run.folder.tables / f"{name}.parquet") as temporary:
+            table.to_parquet(temporary, index=False)
+        run.run_log.log_table(name, table)
 
 
 def export(run: Run, *, resume: bool) -> None:
@@ -250,7 +291,8 @@ def report(run: Run, *, resume: bool) -> None:
     from holdfast.app.report.page import build_report
     from holdfast.app.reporting import report_content
 
-    write_text(run.folder.report_file, build_report(report_content(run.folder, run.prepared)))
+    prepared = run.prepared if run.folder.is_done("prepare") else None
+    write_text(run.folder.report_file, build_report(report_content(run.folder, prepared)))
     run.console.say("report", str(run.folder.report_file))
 
 
@@ -262,6 +304,7 @@ STAGE_FUNCTIONS: dict[str, Callable[..., None]] = {
     "prepare": prepare,
     "fit": fit,
     "evaluate": evaluate,
+    "simulate": simulate,
     "export": export,
     "report": report,
 }

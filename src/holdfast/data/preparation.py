@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,10 +19,22 @@ from holdfast.data.canonical import OUTCOME_COLUMNS
 from holdfast.data.card import Objective
 from holdfast.data.encoded import Array, EncodedWindow
 from holdfast.data.encoder import Encoder, EncoderSettings, fit_encoder
-from holdfast.data.history import FREQUENCY, RECENCY, TrailingHistory
+from holdfast.data.history import FREQUENCY, RECENCY
 from holdfast.data.log import Log
 from holdfast.data.outcomes import OutcomeColumns, follow_up_days, outcome_columns, user_day_codes
 from holdfast.data.splits import TemporalSplit, Window
+
+
+class History(Protocol):
+    """What was known of users and items before each row: computed from a log, or kept from serving it."""
+
+    def features(self) -> list[Feature]:
+        """The columns that it can make."""
+        ...
+
+    def compute(self, view: Log) -> pd.DataFrame:
+        """The columns for every row of a view, in its order, with its index."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,7 @@ def prepare_windows(
     log: Log,
     *,
     split: TemporalSplit,
-    history: TrailingHistory,
+    history: History,
     encoder: EncoderSettings,
     objectives: Sequence[Objective],
     horizon_days: int,
@@ -115,7 +128,7 @@ def prepare_train(
     log: Log,
     window: Window,
     *,
-    history: TrailingHistory,
+    history: History,
     encoder: EncoderSettings,
     objectives: Sequence[Objective],
     horizon_days: int,
@@ -144,7 +157,7 @@ def prepare_window(
     log: Log,
     window: Window,
     *,
-    history: TrailingHistory,
+    history: History,
     encoder: Encoder,
     objectives: Sequence[Objective],
     horizon_days: int,
@@ -169,7 +182,7 @@ def _check_objectives(view: Log, objectives: Sequence[Objective]) -> None:
 
 
 def _rows_with_history(
-    view: Log, window: Window, history: TrailingHistory
+    view: Log, window: Window, history: History
 ) -> tuple[Log, pd.DataFrame, tuple[Feature, ...]]:
     """The rows of a window, the same with their history, and the features among the columns.
 

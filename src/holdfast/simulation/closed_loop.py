@@ -12,7 +12,7 @@ import pandas as pd
 from holdfast.core.arrays import Ints
 from holdfast.data.log import Log
 from holdfast.simulation.day_figures import DayFigures, day_figures
-from holdfast.simulation.loop import Run
+from holdfast.simulation.loop import PolicyOn, Run
 from holdfast.simulation.policy import Policy
 from holdfast.simulation.publishing import Publication
 from holdfast.simulation.record import Day
@@ -119,6 +119,11 @@ class ClosedLoop:
         self._run.num_requests = morning.num_requests
 
     @property
+    def day(self) -> int:
+        """The day that the next step serves."""
+        return self._run.day
+
+    @property
     def done(self) -> bool:
         """Whether the last day was served."""
         return self._run.day >= self._schedule.first_day + self._schedule.num_days
@@ -163,11 +168,19 @@ class ClosedLoop:
         return pd.DataFrame([vars(row) for row in rows])
 
 
-def morning_after(publication: Publication, behavior: Policy, *, day: int, threads: int = 1) -> Morning:
+def morning_after(
+    publication: Publication, behavior: Policy | PolicyOn, *, day: int, threads: int = 1
+) -> Morning:
     """Run a world under a behavior policy until the morning of a day.
 
     The days of the log so far, ``Morning.logged``, are what the first models are trained on:
     ``publication.log(morning.logged, until_day=day)``.
+
+    Args:
+        publication: of the world.
+        behavior: one policy, or what says which policy serves a day.
+        day: before which to stop, at least 0.
+        threads: that the world may use.
 
     Raises:
         ValueError: the behavior policy chose what it may not; names the policy and the day.
@@ -177,7 +190,7 @@ def morning_after(publication: Publication, behavior: Policy, *, day: int, threa
     yesterday = _visitors(None)
     while run.day < day:
         recorded = run.day >= 0
-        served = run.step(behavior)
+        served = run.step(behavior(run.day) if callable(behavior) else behavior)
         yesterday = _visitors(served)
         if recorded and served is not None:
             logged.append(publication.in_order(served))

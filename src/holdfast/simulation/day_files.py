@@ -15,12 +15,17 @@ from holdfast.simulation.record import Day, RequestRecord, VisitRecord
 
 
 class DayFiles(Sequence[Day]):
-    """Days in the order in which they were appended, each in a file of its own, read when it is asked for."""
+    """Days in the order in which they were appended, each in a file of its own, read when it is asked for.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: of the files; made if absent.
+        length: how many days of those that lie there already count; the others are written over.
+    """
+
+    def __init__(self, folder: Path, *, length: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._length = 0
+        self._length = length
 
     def append(self, day: Day) -> None:
         """Write a day."""

@@ -104,8 +104,13 @@ class RunState(pl.Callback):
 def save_best(trainer: pl.Trainer, weights: dict[str, Tensor], folder: Path) -> None:
     """Write the weights as a plain state dict, from one process."""
     if trainer.is_global_zero:
-        with whole_file(folder / BEST) as temporary:
-            torch.save(weights, temporary)
+        save_weights(weights, folder)
+
+
+def save_weights(weights: dict[str, Tensor], folder: Path) -> None:
+    """Write weights as ``load_best`` reads them, whole or not at all."""
+    with whole_file(folder / BEST) as temporary:
+        torch.save(weights, temporary)
 
 
 def load_best(folder: Path) -> dict[str, Tensor]:

@@ -1,0 +1,1 @@
+"""The stage simulate: contenders that serve a world, and are trained on what they logged."""

@@ -1,0 +1,162 @@
+"""What a simulation will do, worked out of its settings; what cannot be done is refused before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from holdfast.app.composition import Plan
+from holdfast.app.prepared_run import PreparedRun
+from holdfast.app.simulating.contenders import BundleModel, need_the_runs_model
+from holdfast.app.simulating.model_server import opened
+from holdfast.core.errors import UserError
+from holdfast.data.canonical import COLUMN_NAMES
+from holdfast.data.log import local_day
+from holdfast.data.nightly_store import NightlyStore
+from holdfast.simulation.world import DefaultWorld
+
+LONG_TERM_ORACLE = "long_term_oracle"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The settings of a simulation with every default worked out.
+
+    Attributes:
+        world: of the run.
+        seeds: of the worlds.
+        first_day: of serving.
+        oracle: the contender that regret is measured to; None for none.
+        reference: the contender that others are compared with.
+    """
+
+    world: DefaultWorld
+    seeds: tuple[int, ...]
+    first_day: int
+    oracle: str | None
+    reference: str
+
+
+def scene_of(plan: Plan, prepared: PreparedRun | None) -> Scene:
+    """Work out the defaults.
+
+    Args:
+        plan: that ``check_simulation`` let pass.
+        prepared: what the stage prepare left; None where the run is not prepared.
+
+    Raises:
+        UserError: the run's model knows what happens after ``first_day``.
+    """
+    world, settings = plan.source, plan.simulation
+    assert isinstance(world, DefaultWorld)
+    names = list(plan.contenders)
+    test_day = None if prepared is None else _day_of(world, prepared.bounds["test"].start)
+    first_day = settings.first_day
+    if first_day is None:
+        first_day = world.num_days if test_day is None else test_day
+    seeds = tuple(settings.seeds if settings.seeds is not None else [world.seed])
+    if test_day is not None and first_day < test_day and world.seed in seeds and _use_model(plan):
+        raise UserError(
+            f"simulation.first_day is {first_day}, and the run's model was chosen by what was known on day "
+            f"{test_day}: it would serve days that it has seen. Choose {test_day} or later, or null"
+        )
+    oracle = settings.oracle
+    if oracle is None and LONG_TERM_ORACLE in names:
+        oracle = LONG_TERM_ORACLE
+    return Scene(world, seeds, first_day, oracle, settings.reference or names[0])
+
+
+def check_simulation(plan: Plan) -> None:
+    """Refuse what could not be simulated, before minutes are spent on it.
+
+    Raises:
+        UserError: says what is wrong and what to do.
+    """
+    world, settings, contenders = plan.source, plan.simulation, plan.contenders
+    if not isinstance(world, DefaultWorld):
+        raise UserError(
+            "the stage simulate needs a world that goes on after its log, and data is "
+            f"{type(world).__name__}; choose data=world, or leave the stage out"
+        )
+    if not contenders:
+        raise UserError("nobody takes part; name contenders, such as policy=[uniform,popularity]")
+    for name in ("oracle", "reference"):
+        chosen = getattr(settings, name)
+        if chosen is not None and chosen not in contenders:
+            raise UserError(
+                f"simulation.{name} is {chosen!r}, which does not take part; the contenders are "
+                f"{', '.join(contenders)}: choose one of them, or name it in policy=[...] as well"
+            )
+    if settings.first_day is not None and settings.first_day > world.num_days:
+        raise UserError(
+            f"simulation.first_day is {settings.first_day}, and the log ends with day {world.num_days}; "
+            "choose a day up to that one, or raise data.num_days"
+        )
+    if any(each.serves_models for each in contenders.values()):
+        _check_models(plan, world)
+
+
+def _check_models(plan: Plan, world: DefaultWorld) -> None:
+    card = world.publication(world.mechanisms(), world.behavior_on(0)).card()
+    store = NightlyStore(plan.history, card)
+    settings = plan.simulation
+    if settings.first_day == 0:
+        raise UserError(
+            "simulation.first_day is 0, and a model needs at least one day of a log before; choose 1 or later"
+        )
+    given = {*COLUMN_NAMES, *(each.name for each in card.features)}
+    given |= {each.name for each in store.history.features()}
+    for name, contender in plan.contenders.items():
+        if isinstance(contender.scorer, BundleModel):
+            for folder in contender.scorer.folders:
+                _check_bundle(name, folder, given)
+    if _use_model(plan):
+        _check_trainings(plan, world)
+
+
+def _check_bundle(name: str, folder: str, given: set[str]) -> None:
+    try:
+        bundle = opened(folder)
+    except UserError as error:
+        raise UserError(f"policy.{name}.scorer: {error}") from error
+    missing = [each["name"] for each in bundle.signature["rows"] if each["name"] not in given]
+    if missing:
+        raise UserError(
+            f"policy.{name}.scorer: the bundle {folder} was trained on columns that this world and history "
+            f"do not have: {', '.join(missing)}; choose a bundle of data=world with the same history, or give "
+            "history the windows that the bundle was trained with"
+        )
+
+
+def _check_trainings(plan: Plan, world: DefaultWorld) -> None:
+    """The days that the first training of each kind would see must be more than validation takes."""
+    settings, least = plan.simulation, plan.split.validation_days + 1
+    first_day = settings.first_day if settings.first_day is not None else _earliest_first_day(plan, world)
+    trainings: list[tuple[str, int]] = []
+    if any(seed != world.seed for seed in settings.seeds or ()):
+        trainings.append(("the first model of another seed", first_day))
+    if settings.retrain_every_days and any(each.retrain for each in plan.contenders.values()):
+        trainings.append(("the first retraining", first_day + settings.retrain_every_days))
+    for what, day in trainings:
+        seen = min(day, settings.window_days) if settings.window_days else day
+        if seen < least:
+            raise UserError(
+                f"{what} would see {seen} days of a log, and split.validation_days takes "
+                f"{plan.split.validation_days} of them to choose the epoch; raise simulation.window_days or "
+                "simulation.first_day, or lower split.validation_days"
+            )
+
+
+def _earliest_first_day(plan: Plan, world: DefaultWorld) -> int:
+    split = plan.split
+    return max(world.num_days - split.maturity_days - split.test_days * (split.num_folds - split.fold), 0)
+
+
+def _use_model(plan: Plan) -> bool:
+    return need_the_runs_model(plan.contenders.values())
+
+
+def _day_of(world: DefaultWorld, moment: pd.Timestamp) -> int:
+    start = pd.Timestamp(world.start, tz=world.time_zone)
+    return local_day(moment, world.time_zone) - local_day(start.tz_convert("UTC"), world.time_zone)

@@ -1,0 +1,233 @@
+"""A simulation from its settings to its tables: every contender in every world."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from holdfast.app.composition import Plan
+from holdfast.app.console import ProgressLine
+from holdfast.app.prepared_run import PreparedRun
+from holdfast.app.run_folder import RunFolder
+from holdfast.app.simulating.arena import Arena, arena_of
+from holdfast.app.simulating.contender_folder import ContenderFolder
+from holdfast.app.simulating.contenders import BundleModel, ContenderSettings, TrainedModel
+from holdfast.app.simulating.first_models import FirstModels
+from holdfast.app.simulating.model_server import (
+    ModelServer,
+    RetrainedServer,
+    bundle_models,
+    opened,
+    outputs_of,
+    row_models,
+)
+from holdfast.app.simulating.scene import Scene
+from holdfast.app.simulating.server import FixedServer, Server
+from holdfast.app.simulating.serving import serve
+from holdfast.app.simulating.tables import SimulationTables, simulation_tables
+from holdfast.app.simulating.training import Trainer
+from holdfast.models.ranker import Ranker
+from holdfast.simulation.day_figures import DayFigures
+
+
+@dataclass
+class Simulation:
+    """Every contender in every world, each going on where it stopped.
+
+    Attributes:
+        plan: of the run.
+        scene: worked out of it.
+        folder: of the run.
+        prepared: what the stage prepare left.
+        trained: gives the run's model.
+        line: where progress is shown.
+    """
+
+    plan: Plan
+    scene: Scene
+    folder: RunFolder
+    prepared: PreparedRun
+    trained: Callable[[], Ranker]
+    line: ProgressLine
+
+    def run(self, *, resume: bool, told: Callable[[int, str, pd.DataFrame], None]) -> SimulationTables:
+        """Serve what is left to be served, and put the figures together.
+
+        Args:
+            resume: go on with what lies in the folder, where it was made by the same settings.
+            told: called with seed, contender and days when a contender is done.
+
+        Raises:
+            UserError: a contender broke its contract or could not be trained; what was done stays.
+        """
+        if not resume:
+            shutil.rmtree(self.folder.simulation, ignore_errors=True)
+        days: dict[tuple[int, str], pd.DataFrame] = {}
+        calibration: dict[tuple[int, str], pd.DataFrame] = {}
+        for seed in self.scene.seeds:
+            world = _World(self, seed)
+            for name, contender in self.plan.contenders.items():
+                place = world.serve(name, contender)
+                days[seed, name], calibration[seed, name] = place.figures(), place.calibration()
+                told(seed, name, days[seed, name])
+        return simulation_tables(
+            days,
+            calibration,
+            value=self.plan.simulation.value,
+            oracle=self.scene.oracle,
+            reference=self.scene.reference,
+            level=self.plan.simulation.level,
+        )
+
+    def is_the_runs_world(self, seed: int) -> bool:
+        """Whether the run's own log came from it."""
+        return seed == self.scene.world.seed
+
+
+class _World:
+    """All contenders of one seed."""
+
+    def __init__(self, simulation: Simulation, seed: int) -> None:
+        self._simulation, self._plan = simulation, simulation.plan
+        self._folder = simulation.folder.simulation / f"seed_{seed}"
+        settings = self._plan.simulation
+        self._arena: Arena = arena_of(
+            simulation.scene.world,
+            seed=seed,
+            first_day=simulation.scene.first_day,
+            num_days=settings.num_days,
+            threads=settings.threads,
+        )
+        self._doing, self._served = "", 0
+        self._first_models = FirstModels(
+            plan=self._plan,
+            arena=self._arena,
+            own=simulation.trained if simulation.is_the_runs_world(seed) else None,
+            prepared=simulation.prepared,
+            folder=self._folder / "first_models",
+            recipe=self._recipe_of_first_models,
+            say=self._training,
+        )
+
+    def serve(self, name: str, contender: ContenderSettings) -> ContenderFolder:
+        """One contender, unless it is done."""
+        folder = ContenderFolder(self._folder / name)
+        folder.begin(self._recipe(contender))
+        if folder.finished:
+            return folder
+        settings = self._plan.simulation
+        self._doing = f"seed {self._arena.seed}, {name}"
+        self._show(0, "the world until the first day")
+        server = self._server(name, contender, folder.models)
+        first = self._arena.first_day
+
+        def on_day(figures: DayFigures) -> None:
+            served = figures.day - first + 1
+            self._show(served, f"day {served} of {settings.num_days}, {figures.clicks:,} clicks")
+
+        serve(
+            name,
+            server,
+            self._arena,
+            folder,
+            schedule=settings.schedule(first, retrains=server.retrain is not None),
+            keep_logs=settings.keep_logs,
+            on_day=on_day,
+        )
+        return folder
+
+    def _server(self, name: str, contender: ContenderSettings, models: Path) -> Server:
+        if not contender.serves_models:
+            return FixedServer(name, contender)
+        shared: dict[str, Any] = {
+            "publication": self._arena.publication,
+            "features": self._first_models.features.copied(),
+        }
+        if isinstance(contender.scorer, BundleModel):
+            bundles, outputs = bundle_models(contender.scorer.folders)
+            return ModelServer(name, contender, models=bundles, outputs=outputs, **shared)
+        assert isinstance(contender.scorer, TrainedModel)
+        first = self._first_models.of(contender.scorer.members)
+        # With no retraining on the schedule a contender that would retrain stays as it is.
+        if not (contender.retrain and self._plan.simulation.retrain_every_days):
+            return ModelServer(
+                name,
+                contender,
+                models=row_models(first, self._plan),
+                outputs=outputs_of(self._plan),
+                **shared,
+            )
+        return RetrainedServer(
+            name,
+            contender,
+            first=first,
+            trainer=Trainer(self._plan, contender.scorer.members, self._training),
+            world_seed=self._arena.seed,
+            folder=models,
+            **shared,
+        )
+
+    def _show(self, served: int, text: str) -> None:
+        self._served = served
+        done = served / self._plan.simulation.num_days
+        self._simulation.line.update(done=done, text=f"{self._doing}: {text}")
+
+    def _training(self, text: str) -> None:
+        self._show(self._served, f"training, {text}")
+
+    def _recipe_of_first_models(self) -> dict[str, Any]:
+        return {
+            **model_recipe(self._plan, self._simulation.folder.fit),
+            "world": described(asdict(self._arena.world)),
+            "first_day": self._arena.first_day,
+            "window_days": self._plan.simulation.window_days,
+        }
+
+    def _recipe(self, contender: ContenderSettings) -> dict[str, Any]:
+        """All that the figures of a contender depend on."""
+        settings = self._plan.simulation
+        recipe: dict[str, Any] = {
+            "world": described(asdict(self._arena.world)),
+            "contender": described(contender),
+            "first_day": self._arena.first_day,
+            "num_days": settings.num_days,
+            "keep_logs": settings.keep_logs,
+        }
+        if isinstance(contender.scorer, BundleModel):
+            recipe["bundles"] = [opened(folder).identity for folder in contender.scorer.folders]
+            recipe["history"] = described(self._plan.history)
+        if isinstance(contender.scorer, TrainedModel):
+            recipe |= model_recipe(self._plan, self._simulation.folder.fit)
+            recipe |= {
+                "every_days": settings.retrain_every_days if contender.retrain else 0,
+                "window_days": settings.window_days,
+                "start": settings.start,
+                "warm_epochs": settings.warm_epochs,
+            }
+        return recipe
+
+
+def model_recipe(plan: Plan, fit: Path) -> dict[str, Any]:
+    """All that the models of a run, and those trained like it, depend on."""
+    model = ("ranker", "mixture", "heads", "weighting", "balance", "fusion", "optimizer", "trainer")
+    from holdfast.training.checkpoints import BEST  # Lightning takes seconds to import
+
+    best = fit / BEST
+    return {
+        **{name: described(getattr(plan, name)) for name in (*model, "history", "encoder", "split")},
+        "run_seed": plan.settings.seed,
+        "horizon_days": plan.settings.horizon_days,
+        "weights": hashlib.sha256(best.read_bytes()).hexdigest() if best.is_file() else None,
+    }
+
+
+def described(component: object) -> str:
+    """A component with all its settings, as text; where it lies in memory is no setting."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(component))
