@@ -129,7 +129,7 @@ BAD_SLATES: dict[str, tuple[Change, str]] = {
     ),
     "a slate likelier than its items": (
         lambda good: replace(good, propensity=np.full_like(good.propensity, 1e-4)),
-        r"\d+ slates are likelier than an item in them, the first has slate_propensity .* and propensity 0.0001",
+        r"\d+ slates are likelier than an item in them, the first has .* and propensity 0.0001",
     ),
     "nothing at all": (lambda good: None, "position is of type NoneType; it must be a NumPy array"),
     "an error of its own": (raises(KeyError("user 7")), "failed: KeyError: 'user 7'"),
