@@ -9,7 +9,7 @@ from pandas.testing import assert_frame_equal
 
 from holdfast.data.card import DatasetCard
 from holdfast.data.history import FREQUENCY, RECENCY, TrailingHistory
-from holdfast.data.log import Log, local_day
+from holdfast.data.log import Log, local_day, local_midnight
 
 DAY = pd.Timedelta(days=1)
 
@@ -30,6 +30,10 @@ def reference(log: Log, history: TrailingHistory) -> pd.DataFrame:
     result = []
     for row in rows:
         start = min(other["shown_at"] for other in rows if other["request_id"] == row["request_id"])
+        today = local_day(row["shown_at"], zone)
+        if history.refresh == "nightly":
+            today = local_day(start, zone)
+            start = local_midnight(today, zone)
         known = [other for other in rows if other["shown_at"] < start - lag]
         values: dict[str, float] = {}
         prior = np.mean([other["click"] for other in known]) if known else None
@@ -56,7 +60,6 @@ def reference(log: Log, history: TrailingHistory) -> pd.DataFrame:
                 values[f"{owner}_clicks_{days}d"] = clicks
                 values[f"{owner}_click_rate_{days}d"] = rate
                 values[f"{owner}_dwell_mean_{days}d"] = sum(read) / len(read) / 1000 if read else np.nan
-        today = local_day(row["shown_at"], zone)
         active = {
             local_day(other["shown_at"], zone) for other in known if other["user_id"] == row["user_id"]
         } - {today}
@@ -72,12 +75,18 @@ def reference(log: Log, history: TrailingHistory) -> pd.DataFrame:
         (0, TrailingHistory()),
         (1, TrailingHistory(window_days=[1, 3, 30], smoothing=0.0)),
         (2, TrailingHistory(lag_seconds=26 * 3600.0)),
+        (3, TrailingHistory(refresh="nightly")),
+        (4, TrailingHistory(refresh="nightly", lag_seconds=5 * 3600.0, window_days=[1, 5])),
     ],
 )
 def test_it_agrees_with_the_reference(make_log, seed, history):
     log = make_log(seed, num_users=8, num_days=12, num_items=6)
-    # Slots of a request a minute apart, as when a feed is scrolled, and a few rows at the very same moment.
+    # Slots of a request a minute apart, as when a feed is scrolled, and a few rows at the very same moment;
+    # the last requests of some days go on past midnight.
     frame = log.frame.copy()
+    late = frame["request_id"] % 5 == 0
+    day_ends = frame["shown_at"].dt.tz_convert(log.card.time_zone).dt.normalize() + pd.DateOffset(days=1)
+    frame.loc[late, "shown_at"] = (day_ends - pd.Timedelta(seconds=90)).dt.tz_convert("UTC")[late]
     frame["shown_at"] += pd.to_timedelta(frame["slot"] * 60, unit="s").dt.as_unit("us")
     frame.loc[30:35, "shown_at"] = frame.loc[30, "shown_at"]
     frame = frame.sort_values("shown_at", kind="stable").reset_index(drop=True)
@@ -146,14 +155,49 @@ def test_a_lag_hides_what_has_not_arrived():
     assert columns[FREQUENCY].tolist() == [0, 0, 1]
 
 
+def test_nightly_is_as_of_the_midnight_of_the_cards_time_zone():
+    # 22:00 UTC is midnight in Copenhagen since the clocks changed on March 31, before that it is 23:00.
+    rows = [
+        (0, "a", "x", "2024-03-30 22:59:59", True, 1.0),  # ends at midnight
+        (1, "a", "x", "2024-03-30 23:00", True, 60.0),
+        (2, "a", "x", "2024-03-31 21:59:59", True, 0.5),
+        (3, "a", "x", "2024-03-31 22:00", False, np.nan),
+        (4, "b", "y", "2024-03-31 22:30", False, np.nan),
+    ]
+    columns = TrailingHistory(refresh="nightly", window_days=[1, 2]).compute(
+        log_of(rows, time_zone="Europe/Copenhagen")
+    )
+    assert columns["user_impressions_2d"].tolist() == [0, 1, 1, 3, 0]
+    # That Sunday had 23 hours, so that a window of 24 reaches back to 23:00 local time on Saturday.
+    assert columns["user_impressions_1d"].tolist() == [0, 1, 1, 3, 0]
+    # A dwell that ends at midnight is not known at midnight.
+    np.testing.assert_allclose(columns["user_dwell_mean_2d"], [np.nan, np.nan, np.nan, 61.5 / 3, np.nan])
+    assert columns[FREQUENCY].tolist() == [0, 1, 1, 2, 0]
+    assert columns["item_impressions_2d"].tolist() == [0, 1, 1, 3, 0]
+
+
+def test_a_request_that_goes_on_past_midnight_stays_on_its_day():
+    rows = [
+        (0, "a", "x", "2024-01-01 12:00", True, 1.0),
+        (1, "a", "x", "2024-01-01 23:59", True, 1.0),
+        (1, "a", "y", "2024-01-02 00:01", True, 1.0),
+        (2, "a", "y", "2024-01-02 00:02", True, 1.0),
+    ]
+    columns = TrailingHistory(refresh="nightly").compute(log_of(rows))
+    assert columns["user_impressions_1d"].tolist() == [0, 0, 0, 2]
+    np.testing.assert_array_equal(columns[RECENCY], [np.nan, np.nan, np.nan, 1.0])
+
+
+@pytest.mark.parametrize("refresh", ["at_once", "nightly"])
 @pytest.mark.parametrize("seed", range(3))
-def test_a_row_does_not_depend_on_when_the_log_is_looked_at(make_log, seed):
+def test_a_row_does_not_depend_on_when_the_log_is_looked_at(make_log, seed, refresh):
     log = make_log(seed)
-    whole = TrailingHistory().compute(log)
+    history = TrailingHistory(refresh=refresh)
+    whole = history.compute(log)
     start = log.frame["shown_at"].iloc[0]
     for days in (0.5, 3.3, 9.1, 15.0):
         view = log.as_of(start + days * DAY)
-        assert_frame_equal(TrailingHistory().compute(view), whole[: len(view)], check_exact=True)
+        assert_frame_equal(history.compute(view), whole[: len(view)], check_exact=True)
 
 
 def test_a_row_never_sees_itself_or_its_request(make_log):
@@ -210,6 +254,7 @@ def test_an_empty_log_has_an_empty_history(make_log):
         ("lag_seconds", -1.0),
         ("lag_seconds", float("nan")),
         ("smoothing", -0.1),
+        ("refresh", "hourly"),
     ],
 )
 def test_a_value_out_of_range_is_named(name, value):

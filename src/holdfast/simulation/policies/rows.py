@@ -143,6 +143,6 @@ def _spread(column: pa.Array, request: Ints) -> Any:
     return column.to_pandas().take(request).reset_index(drop=True)
 
 
-def _texts(codes: Ints, names: Sequence[str]) -> pd.Categorical:
+def _texts(codes: Ints, names: Sequence[str]) -> Any:
     """The names of codes; null for -1."""
     return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(names)))
