@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from holdfast.app.report.content import ReportContent
+from holdfast.app.report.content import ClosedLoopSection, ReportContent
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +27,11 @@ def full(made_content: ModuleType) -> ReportContent:
     content = made_content.full()
     assert isinstance(content, ReportContent)
     return content
+
+
+@pytest.fixture
+def closed_loop(made_content: ModuleType) -> ClosedLoopSection:
+    """Three seeds, four contenders, one of them told the truth, one trained again."""
+    section = made_content.closed_loop()
+    assert isinstance(section, ClosedLoopSection)
+    return section

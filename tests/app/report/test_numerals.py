@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from holdfast.app.report.numerals import interval_decimals, moment, number, percent, size
+from holdfast.app.report.numerals import estimate_decimals, interval_decimals, moment, number, percent, size
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,33 @@ from holdfast.app.report.numerals import interval_decimals, moment, number, perc
 )
 def test_numbers_have_about_three_digits(value: Any, text: str) -> None:
     assert number(value) == text
+
+
+def test_nothing_has_no_sign() -> None:
+    assert number(-0.001, decimals=2) == "0.00"
+    assert number(-0.006, decimals=2) == "−0.01"
+
+
+@pytest.mark.parametrize(
+    ("estimates", "decimals"),
+    [
+        ([], None),
+        ([(0.0, None, None)], None),
+        ([(float("nan"), float("nan"), float("nan"))], None),
+        ([(4.22, None, None), (0.858, None, None)], 2),
+        ([(184.0, 166.2, 201.8)], 0),
+        ([(15.7, 13.7, 17.8), (-6.9, -10.2, -3.5)], 1),
+        ([(2.96, 2.918, 3.002), (6.22, 5.68, 6.77)], 2),
+        ([(0.7123, 0.698, 0.7264)], 3),
+        ([(7.0, 7.0, 7.0)], 0),
+        ([(1.1, 1.1 - 1e-15, 1.1 + 1e-15)], 2),
+        ([(1e-5, -2e-5, 4e-5)], 4),
+    ],
+)
+def test_numbers_side_by_side_have_the_same_digits(
+    estimates: list[tuple[float | None, float | None, float | None]], decimals: int | None
+) -> None:
+    assert estimate_decimals(estimates) == decimals
 
 
 @pytest.mark.parametrize(

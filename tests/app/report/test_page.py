@@ -8,10 +8,11 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
+from holdfast.app.report.closed_loop.verdict import loop_verdict
 from holdfast.app.report.content import LearningSection, ReportContent, Verdict
 from holdfast.app.report.page import build_report
 
-VOID = {"meta", "link", "br", "use", "path", "rect"}
+VOID = {"meta", "link", "br", "use", "path", "rect", "line"}
 MOST_BYTES = 1_500_000
 
 
@@ -69,7 +70,7 @@ def few(full: ReportContent) -> ReportContent:
     """Without most figures, which take time and are tested elsewhere."""
     assert full.data is not None
     data = replace(full.data, windows=pd.DataFrame())
-    return replace(full, calibration={}, daily=pd.DataFrame(), learning=None, data=data)
+    return replace(full, calibration={}, daily=pd.DataFrame(), learning=None, data=data, closed_loop=None)
 
 
 def test_everything_that_is_given_is_on_the_page(full: ReportContent, page: str) -> None:
@@ -96,12 +97,15 @@ def test_everything_that_is_given_is_on_the_page(full: ReportContent, page: str)
         "epsilon-greedy(0.1)",
         "holds: largest difference to PyTorch 4.8 × 10⁻⁷, allowed 1 × 10⁻⁵",
         "ab" * 32,
+        "“retrained” brought most long-term value",
+        "told the truth",
+        "Difference to uniform",
         full.command,
         "mixture: mmoe",
         "libraries.torch",
     ]
     assert [each for each in expected if each not in text] == []
-    assert page.count("<svg") == 6
+    assert page.count('class="plot"') == 6 + 5
     assert "Not in this report" not in text
 
 
@@ -149,8 +153,53 @@ def test_a_run_that_has_only_begun_has_a_report() -> None:
     page = build_report(ReportContent(title="bare", verdict=Verdict(title="not evaluated")))
     reader = read(page)
     assert reader.faults == []
-    assert reader.text.count("this run did not measure it") >= 8
+    parts = ("results", "calibration", "daily", "closed-loop", "learning", "data", "propensity", "bundle")
+    for part in parts:
+        text = read(page[page.index(f'<section id="{part}"') :].split("</section>")[0]).text
+        assert "this run did not measure it" in text, part
     assert "<svg" not in page
+
+
+def test_a_run_that_only_simulated_begins_with_it_and_says_its_verdict_once(full: ReportContent) -> None:
+    assert full.closed_loop is not None
+    days = full.closed_loop.days[["seed", "contender", "day", "policy", "value_so_far"]]
+    section = replace(full.closed_loop, days=days, calibration=pd.DataFrame())
+    answer = loop_verdict(section)
+    content = ReportContent(title="loop", verdict=answer, closed_loop=section, absent={"data": "no prepare"})
+    page = build_report(content)
+    reader = read(page)
+    assert reader.faults == []
+    assert reader.open == []
+    assert page.index('id="closed-loop"') < page.index('id="results"')
+    assert "Not in this report: no prepare." in reader.text
+    assert reader.text.count(answer.title) == 1
+
+    after = build_report(replace(content, metrics=full.metrics, verdict=full.verdict))
+    assert after.index('id="closed-loop"') > after.index('id="results"')
+    assert read(after).text.count(answer.title) == 1
+
+
+def test_names_of_contenders_are_never_markup(made_content: ModuleType) -> None:
+    evil, odd = "<script>alert(1)</script>", "a $x_1$ & “b” %s {{ c }}"
+    days = made_content.loop_days(seeds=(0, 1), level={evil: 1.0, odd: 2.0}, num_days=2)
+    summary, differences = (
+        table.replace({"uniform": evil, "trained": odd}) for table in made_content.loop_summary()
+    )
+    calibration = made_content.loop_calibration(seeds=(0, 1)).replace({"trained": odd, "retrained": evil})
+    section = replace(
+        made_content.closed_loop(),
+        days=days,
+        summary=summary,
+        differences=differences,
+        calibration=calibration,
+        sees_truth=(evil,),
+    )
+    page = build_report(ReportContent(title="odd", verdict=loop_verdict(section), closed_loop=section))
+    reader = read(page)
+    assert reader.faults == []
+    assert "<script" not in page
+    assert reader.text.count(odd) >= 4
+    assert reader.text.count(evil) >= 4
 
 
 def test_absent_parts_say_why(full: ReportContent) -> None:
@@ -161,6 +210,7 @@ def test_absent_parts_say_why(full: ReportContent) -> None:
         learning=None,
         bundle=None,
         daily=pd.DataFrame(),
+        closed_loop=None,
         absent={"dwell": "the log has no dwell_seconds", "learning": "the stage fit has not been run"},
     )
     text = re.sub(r"\s+", " ", read(build_report(content)).text)

@@ -38,15 +38,25 @@ def _decimals_for(value: float) -> int | None:
 
 
 def estimate_decimals(
-    values: Iterable[float | None], intervals: Iterable[tuple[float | None, float | None]] = ()
+    estimates: Iterable[tuple[float | None, float | None, float | None]],
 ) -> int | None:
     """Decimals for numbers that are read side by side: three digits of the largest, two of the widest.
 
+    Args:
+        estimates: value, low and high of each; None or NaN where there is none.
+
     Returns:
-        None where nothing is finite and other than 0, or everything is too small for decimals.
+        None where all are 0, or too small for decimals.
     """
-    sizes = [abs(value) for value in values if value is not None and math.isfinite(value)]
-    widths = [each for low, high in intervals if (each := interval_decimals(low, high)) is not None]
+    sizes: list[float] = []
+    widths: list[int] = []
+    for value, low, high in estimates:
+        known = [abs(each) for each in (value, low, high) if each is not None and math.isfinite(each)]
+        sizes += known
+        decimals = interval_decimals(low, high)
+        # A width of rounding errors is no width.
+        if decimals is not None and low is not None and high is not None and high - low > 1e-9 * max(known):
+            widths.append(decimals)
     largest = max(sizes, default=0.0)
     if largest < 1e-3:
         return min(widths, default=None)

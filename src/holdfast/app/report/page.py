@@ -136,14 +136,14 @@ def _cell(value: Any, column: str) -> str:
 
 
 def _headline_value(headline: Any) -> str:
-    decimals = numerals.estimate_decimals([headline.value], [(headline.low, headline.high)])
+    decimals = numerals.estimate_decimals([(headline.value, headline.low, headline.high)])
     return numerals.number(headline.value, decimals=decimals)
 
 
 def _interval(headline: Any) -> str:
     if headline.low is None or headline.high is None:
         return ""
-    decimals = numerals.estimate_decimals([headline.value], [(headline.low, headline.high)])
+    decimals = numerals.estimate_decimals([(headline.value, headline.low, headline.high)])
     low, high = (numerals.number(end, decimals=decimals) for end in (headline.low, headline.high))
     return f"{low} to {high}"
 

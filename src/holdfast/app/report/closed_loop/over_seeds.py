@@ -25,7 +25,7 @@ class Interval(NamedTuple):
         """``1.9 (1.2 to 2.6)``."""
         if np.isnan(self.low) or np.isnan(self.high):
             return number(self.mean)
-        decimals = estimate_decimals([self.mean], [(self.low, self.high)])
+        decimals = estimate_decimals([self])
         low, high = (number(end, decimals=decimals) for end in (self.low, self.high))
         return f"{number(self.mean, decimals=decimals)} ({low} to {high})"
 

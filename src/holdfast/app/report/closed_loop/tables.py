@@ -120,7 +120,7 @@ def _column(rows: pd.DataFrame, name: str, contenders: Sequence[str], *, signed:
     found = (scale * rows.set_index("contender")[["mean", "low", "high"]].astype(float)).reindex(
         list(contenders)
     )
-    decimals = estimate_decimals(found["mean"], zip(found["low"], found["high"], strict=True))
+    decimals = estimate_decimals(found.itertuples(index=False, name=None))
     return [_cell(*row, decimals=decimals, signed=signed) for row in found.itertuples(index=False)]
 
 

@@ -171,8 +171,8 @@ def _reading(section: ClosedLoopSection, trained: Mapping[str, list[int]]) -> st
         words.append(f"The reference is “{reference}”.")
         if several and num_contenders <= MANY_BANDS:
             words.append(
-                f"Around what others had more than it, the band is the {100 * section.level:g} % interval of the "
-                "difference, paired over seeds."
+                "Around what others had more than it, the band is the "
+                f"{100 * section.level:g} % interval of the difference, paired over seeds."
             )
     if trained:
         named = [f"“{name}”" for name in trained]
@@ -192,7 +192,7 @@ def _intervals(section: ClosedLoopSection) -> str:
     if most < 2:
         return "One seed: the tables have no intervals."
     return (
-        f"In the tables: means over {most} seeds with {100 * section.level:g} % t-intervals (for calibration, the "
-        "lowest and the highest seed). Differences are paired over seeds, and bold where their interval "
-        "leaves out 0; among many differences of equals some are bold by chance."
+        f"In the tables: means over {most} seeds with {100 * section.level:g} % t-intervals (for "
+        "calibration, the lowest and the highest seed). Differences are paired over seeds, and bold where "
+        "their interval leaves out 0; among many differences of equals some are bold by chance."
     )
