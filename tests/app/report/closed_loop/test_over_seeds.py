@@ -5,40 +5,25 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import ttest_1samp
 
 from holdfast.app.report.closed_loop import over_seeds
-from holdfast.app.report.closed_loop.over_seeds import Interval, mean_over_seeds
-
-
-def test_the_interval_is_students() -> None:
-    values = pd.Series([1.0, 2.0, 4.0, np.nan])
-    expected = ttest_1samp([1.0, 2.0, 4.0], 0.0).confidence_interval(0.9)
-    found = mean_over_seeds(values, level=0.9)
-    np.testing.assert_allclose(found, (7 / 3, expected.low, expected.high))
-
-
-def test_one_seed_has_no_interval_and_none_has_no_mean() -> None:
-    one = mean_over_seeds(pd.Series([3.0]), level=0.95)
-    assert one.mean == 3.0
-    assert np.isnan(one.low)
-    assert str(one) == "3"
-    assert not one.above_zero
-    assert str(mean_over_seeds(pd.Series([np.nan]), level=0.95)) == "–"
+from holdfast.evaluation.over_seeds import SeedInterval
 
 
 @pytest.mark.parametrize(
-    ("interval", "words"),
+    ("ends", "words"),
     [
-        (Interval(9.12, -4.3, 22.5), "9.1 (−4.3 to 22.5)"),
-        (Interval(0.384, 0.2021, 0.5659), "0.384 (0.202 to 0.566)"),
-        (Interval(1234.5, 1200.0, 1269.0), "1,234 (1,200 to 1,269)"),
-        (Interval(0.0, 0.0, 0.0), "0 (0 to 0)"),
-        (Interval(1.1, 1.1 - 1e-15, 1.1 + 1e-15), "1.10 (1.10 to 1.10)"),
+        ((9.12, -4.3, 22.5), "9.1 (−4.3 to 22.5)"),
+        ((0.384, 0.2021, 0.5659), "0.384 (0.202 to 0.566)"),
+        ((1234.5, 1200.0, 1269.0), "1,234 (1,200 to 1,269)"),
+        ((0.0, 0.0, 0.0), "0 (0 to 0)"),
+        ((3.0, np.nan, np.nan), "3"),
+        ((np.nan, np.nan, np.nan), "–"),
+        ((1.1, 1.1 - 1e-15, 1.1 + 1e-15), "1.10 (1.10 to 1.10)"),
     ],
 )
-def test_an_interval_in_words(interval: Interval, words: str) -> None:
-    assert str(interval) == words
+def test_an_interval_in_words(ends: tuple[float, float, float], words: str) -> None:
+    assert over_seeds.in_words(SeedInterval(*ends, num_seeds=3)) == words
 
 
 def test_a_day_is_the_mean_and_the_ends_of_its_seeds() -> None:

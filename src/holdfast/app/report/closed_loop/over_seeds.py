@@ -5,54 +5,24 @@ Tables are those of ``ClosedLoopSection``.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from holdfast.app.report.numerals import estimate_decimals, number
+from holdfast.evaluation.over_seeds import SeedInterval, mean_over_seeds
 
 
-class Interval(NamedTuple):
-    """A mean over seeds and its interval; NaN where there is none."""
-
-    mean: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        """``1.9 (1.2 to 2.6)``."""
-        if np.isnan(self.low) or np.isnan(self.high):
-            return number(self.mean)
-        decimals = estimate_decimals([self])
-        low, high = (number(end, decimals=decimals) for end in (self.low, self.high))
-        return f"{number(self.mean, decimals=decimals)} ({low} to {high})"
-
-    @property
-    def above_zero(self) -> bool:
-        """Whether the interval lies above 0; without an interval it does not."""
-        return bool(self.low > 0.0)
+def in_words(interval: SeedInterval) -> str:
+    """``1.9 (1.2 to 2.6)``; the mean alone where there is no interval."""
+    ends = (interval.mean, interval.low, interval.high)
+    decimals = estimate_decimals([ends])
+    mean, low, high = (number(each, decimals=decimals) for each in ends)
+    return mean if np.isnan(interval.low) else f"{mean} ({low} to {high})"
 
 
-def mean_over_seeds(values: pd.Series[float], *, level: float) -> Interval:
-    r"""Mean with its t-interval, :math:`\bar x \pm t_{n - 1} s / \sqrt n`.
-
-    Args:
-        values: one a seed; NaN is left out.
-        level: of the interval, in (0, 1).
-
-    Returns:
-        Without an interval for fewer than two seeds; all NaN without any.
-
-    Source: Student (1908).
-    """
-    known = values.dropna()
-    mean = float(known.mean()) if len(known) else float("nan")
-    if len(known) < 2:
-        return Interval(mean, float("nan"), float("nan"))
-    half = float(student.ppf((1 + level) / 2, len(known) - 1) * known.std(ddof=1) / np.sqrt(len(known)))
-    return Interval(mean, mean - half, mean + half)
+def lead(ahead: pd.Series[float], behind: pd.Series[float], *, level: float) -> SeedInterval:
+    """Mean of what one had more than the other, paired over seeds, with its t-interval."""
+    return mean_over_seeds((ahead - behind).to_numpy(dtype=float), level=level)
 
 
 def contenders_of(days: pd.DataFrame) -> list[str]:
@@ -108,7 +78,8 @@ def lead_by_day(days: pd.DataFrame, *, reference: str, level: float) -> pd.DataF
     for name in values.columns.drop(reference):
         difference = values[name] - values[reference]
         for day, each in difference.groupby("day"):
-            rows.append((name, day, *mean_over_seeds(each, level=level)))
+            found = mean_over_seeds(each.to_numpy(), level=level)
+            rows.append((name, day, found.mean, found.low, found.high))
     return pd.DataFrame(rows, columns=["contender", "day", "mean", "low", "high"])
 
 

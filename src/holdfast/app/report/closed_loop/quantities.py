@@ -50,24 +50,23 @@ KNOWN: Final[dict[str, Quantity]] = {
     "value": Quantity("Value a day", "value", "for each user", panel="Value of the day"),
     "value_so_far": Quantity("Value", "value", "all days together", panel="Value so far"),
     "regret": Quantity("Regret", "value", "what the oracle had brought in more", panel="Regret so far"),
+    "visits_per_user": Quantity("Visits a user", "users", "all days together"),
     "active_users": Quantity("Active users", "users", "a day"),
     "back_from_yesterday": Quantity("Back from yesterday", "users", "share of visitors", "share"),
-    "satisfaction": Quantity(
-        "True satisfaction", "users", "of all who had arrived", panel="True satisfaction, all"
-    ),
+    "satisfaction": Quantity("True satisfaction", "users", "all users", panel="True satisfaction, all"),
     "visitor_satisfaction": Quantity(
-        "Visitors' satisfaction", "users", "true, of who came", panel="True satisfaction, visitors"
+        "Visitors' satisfaction", "users", "true, visitors", panel="True satisfaction, visitors"
     ),
     "arrived_users": Quantity("Arrived users", "users", "had come by then"),
-    "gone_users": Quantity("Gone users", "users", "left for good"),
+    "gone_users": Quantity("Gone users", "users", "left for good, at the end"),
     "requests": Quantity("Requests", "outcomes", "a day"),
     "impressions": Quantity("Impressions", "outcomes", "a day"),
     "clicks": Quantity("Clicks", "outcomes", "a day", panel="Clicks a day"),
-    "clicks_per_user": Quantity("Clicks a user", "outcomes"),
+    "clicks_per_user": Quantity("Clicks a user", "outcomes", "all days together"),
     "click_rate": Quantity("Click rate", "outcomes", "clicks an impression", "share"),
     "dwell": Quantity("Dwell", "outcomes", "seconds", "seconds"),
     "dwell_seconds": Quantity("Dwell a day", "outcomes", "hours", "hours", panel="Dwell a day, hours"),
-    "dwell_per_user": Quantity("Dwell a user", "outcomes", "seconds", "seconds"),
+    "dwell_per_user": Quantity("Dwell a user", "outcomes", "seconds, all days together", "seconds"),
     "dwell_mean": Quantity("Dwell a click", "outcomes", "seconds", "seconds", panel="Dwell a click, seconds"),
     "coverage": Quantity("Coverage", "diversity", "items shown at all", "share"),
     "gini": Quantity("Gini", "diversity", "1: one item has all", panel="Gini of impressions over items"),

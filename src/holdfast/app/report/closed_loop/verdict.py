@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from holdfast.app.report.closed_loop.over_seeds import Interval, common_days, final_values, mean_over_seeds
+from holdfast.app.report.closed_loop.over_seeds import common_days, final_values, in_words, lead
 from holdfast.app.report.content import ClosedLoopSection, Headline, Verdict
 from holdfast.app.report.numerals import number
+from holdfast.evaluation.over_seeds import SeedInterval, mean_over_seeds
 
 MOST_NAMED = 3
 """Contenders that a sentence names before it only counts."""
@@ -30,7 +31,7 @@ def loop_verdict(section: ClosedLoopSection) -> Verdict:
     order = _ranked(values, section.sees_truth)
     best, others = order[0], order[1:]
     num_days, num_seeds = known.index.get_level_values("day").nunique(), len(values)
-    amount = mean_over_seeds(values[best], level=section.level)
+    amount = in_words(mean_over_seeds(values[best].to_numpy(), level=section.level))
     brought = f"In {_count(num_days, 'day')} “{best}” brought in {amount} for each user who had arrived"
     sentences = [f"{brought}, where {section.worth}." if section.worth else f"{brought}."]
     if not others:
@@ -38,9 +39,9 @@ def loop_verdict(section: ClosedLoopSection) -> Verdict:
         return Verdict(
             title=title, sentences=[*sentences, *_beside_the_truth(values, best, section), _seeds(num_seeds)]
         )
-    leads = {name: mean_over_seeds(values[best] - values[name], level=section.level) for name in others}
+    leads = {name: lead(values[best], values[name], level=section.level) for name in others}
     tied = [name for name in others if (values[best] == values[name]).all()]
-    ahead = [name for name in others if leads[name].above_zero]
+    ahead = [name for name in others if leads[name].low > 0.0]
     unclear = [name for name in others if name not in (*tied, *ahead)]
     if num_seeds > 1:
         sentences += _compared(leads, ahead=ahead, unclear=unclear)
@@ -67,8 +68,8 @@ def loop_headlines(section: ClosedLoopSection, *, most: int = 4) -> list[Headlin
     shown = [*order[: most - 1], *(marks[:1] or order[most - 1 : most])]
     found = []
     for name in shown:
-        mean, low, high = mean_over_seeds(values[name], level=section.level)
-        behind = mean_over_seeds(values[name] - values[order[0]], level=section.level)
+        brought = mean_over_seeds(values[name].to_numpy(), level=section.level)
+        behind = lead(values[name], values[order[0]], level=section.level)
         context = "the most" if len(order) > 1 else ""
         if name != order[0]:
             told = ", told the truth" if name in marks else ""
@@ -76,9 +77,9 @@ def loop_headlines(section: ClosedLoopSection, *, most: int = 4) -> list[Headlin
         found.append(
             Headline(
                 label=f"{name}: value a user",
-                value=mean,
-                low=None if pd.isna(low) else low,
-                high=None if pd.isna(high) else high,
+                value=brought.mean,
+                low=None if brought.num_seeds < 2 else brought.low,
+                high=None if brought.num_seeds < 2 else brought.high,
                 context=context,
             )
         )
@@ -113,7 +114,9 @@ def _ranked(values: pd.DataFrame, sees_truth: Iterable[str]) -> list[str]:
     return [name for name in _by_mean(values) if name not in marks] or _by_mean(values)
 
 
-def _compared(leads: dict[str, Interval], *, ahead: Sequence[str], unclear: Sequence[str]) -> Iterable[str]:
+def _compared(
+    leads: dict[str, SeedInterval], *, ahead: Sequence[str], unclear: Sequence[str]
+) -> Iterable[str]:
     """Over whom the lead is clear, and over whom it is not."""
     if ahead:
         yield f"Paired over seeds it is measurably ahead of {_with_leads(ahead, leads)}."
@@ -126,11 +129,14 @@ def _beside_the_truth(values: pd.DataFrame, best: str, section: ClosedLoopSectio
     marks = [name for name in _by_mean(values) if name in set(section.sees_truth) and name != best]
     if not marks or best in set(section.sees_truth):
         return
-    lead = mean_over_seeds(values[marks[0]] - values[best], level=section.level)
-    if lead.mean > 0:
-        yield f"“{marks[0]}”, which is told the truth, brought in {lead} more: so much is left to win."
+    left = lead(values[marks[0]], values[best], level=section.level)
+    if left.mean > 0:
+        yield (
+            f"“{marks[0]}”, which is told the truth, brought in {in_words(left)} more: "
+            "a mark of what is left to win."
+        )
     else:
-        yield f"“{marks[0]}”, which is told the truth, was not ahead of it: {lead}."
+        yield f"“{marks[0]}”, which is told the truth, was not ahead of it: {in_words(left)}."
 
 
 def _seeds(num_seeds: int) -> str:
@@ -142,9 +148,9 @@ def _seeds(num_seeds: int) -> str:
     )
 
 
-def _with_leads(names: Sequence[str], leads: dict[str, Interval]) -> str:
+def _with_leads(names: Sequence[str], leads: dict[str, SeedInterval]) -> str:
     """Names with the lead over each."""
-    named = [f"“{name}”, by {leads[name]}" for name in names[:MOST_NAMED]]
+    named = [f"“{name}”, by {in_words(leads[name])}" for name in names[:MOST_NAMED]]
     rest = len(names) - len(named)
     return "; ".join([*named, *([f"and {_count(rest, 'further one')}"] if rest else [])])
 
@@ -159,8 +165,8 @@ def _listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
-def _signed(interval: Interval) -> str:
-    return f"+{interval}" if interval.mean > 0 else str(interval)
+def _signed(interval: SeedInterval) -> str:
+    return f"{'+' if interval.mean > 0 else ''}{in_words(interval)}"
 
 
 def _count(count: int, word: str) -> str:

@@ -135,7 +135,7 @@ def _calibration(
     return Part(
         title="Calibration of what was shown",
         lead="Predicted over observed of the items that the contender itself chose to show, each predicted "
-        "before its outcome: 1 is right, above 1 promises too much.",
+        "before its outcome (dwell: of what was clicked): 1 is right, above 1 promises too much.",
         figure=_figure("calibration", shown, styles, nights),
         table=calibration_table(section.calibration, contenders=list(styles)),
     )
