@@ -189,20 +189,24 @@ def _all(keys: Keys) -> tuple[Keys, Bools]:
     return keys, np.ones(len(keys), dtype=bool)
 
 
-def each_list_once(lists: pd.Series) -> tuple[pd.Series | pa.Array, Ints | None]:
-    """The distinct lists of a column that keeps each list once, as Arrow's dictionaries do.
+def each_list_once(lists: pd.Series) -> tuple[pd.Series, Ints | None]:
+    """The distinct objects among the lists, where many rows share one, as the candidates of a request do.
 
     Returns:
-        The lists, and which of them each row has ``[N]``; the column itself and None where it is another.
+        The lists, and which of them each row has ``[N]``; the column itself and None where few are shared.
     """
-    if not isinstance(lists.dtype, pd.ArrowDtype) or not pa.types.is_dictionary(lists.dtype.pyarrow_dtype):
+    if not types.is_object_dtype(lists.dtype):
         return lists, None
-    array = _arrow(lists)
-    codes, used = pd.factorize(array.indices.fill_null(-1).to_numpy(zero_copy_only=False))
-    return array.dictionary.take(pa.array(used, mask=used < 0)), codes
+    cells = lists.to_numpy()
+    which, seen = pd.factorize(np.fromiter(map(id, cells), dtype=np.int64, count=len(cells)))
+    if 2 * len(seen) > len(cells):
+        return lists, None
+    place = np.empty(len(seen), dtype=np.int64)
+    place[which[::-1]] = np.arange(len(cells) - 1, -1, -1)
+    return pd.Series(cells[place], dtype=object), which
 
 
-def flatten(lists: pd.Series | pa.Array) -> tuple[Ints, Keys]:
+def flatten(lists: pd.Series) -> tuple[Ints, Keys]:
     """The values of lists one after the other, nulls left out.
 
     Args:
@@ -211,7 +215,7 @@ def flatten(lists: pd.Series | pa.Array) -> tuple[Ints, Keys]:
     Returns:
         The row of each value, ascending, ``[M]``, and the values ``[M]``.
     """
-    array = _written_out(_arrow(lists))
+    array = _arrow(lists)
     if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
         lengths = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
         values = array.flatten()
@@ -222,22 +226,13 @@ def flatten(lists: pd.Series | pa.Array) -> tuple[Ints, Keys]:
     return rows[real], values.drop_null().to_numpy(zero_copy_only=False)
 
 
-def _arrow(lists: pd.Series | pa.Array) -> Any:
-    if isinstance(lists, pa.Array):
-        return lists
+def _arrow(lists: pd.Series) -> Any:
     try:
         array = pa.array(lists, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         # Rows of different types. Slow, and only met where something is wrong with the column.
         array = pa.array([_texts(value) for value in lists], type=pa.list_(pa.string()))
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-
-
-def _written_out(array: Any) -> Any:
-    """The same lists, each as often as it occurs."""
-    if pa.types.is_dictionary(array.type) and pa.types.is_list(array.type.value_type):
-        return array.dictionary.take(array.indices)
-    return array
 
 
 def _texts(value: Any) -> list[str | None] | None:

@@ -86,8 +86,9 @@ def request_rows(requests: Requests, *, shown: Ints, publication: Publication) -
     """One row a candidate with the features of a world's log, request by request, ``[Q * C]``.
 
     Beside the features: ``request_id`` (the row of the request), ``shown_at`` and ``content_seconds``. There
-    is nothing in it that the log would not hold, and no outcome. Text is categorical, and a list that many
-    rows share is kept once: the values are those of the log, the dtypes those that cost least.
+    is nothing in it that the log would not hold, and no outcome. Text is categorical, and the rows of a
+    request share the objects that are their lists: the values are those of the log, in the form that costs
+    least.
 
     Args:
         requests: Q requests with C candidates each.
@@ -134,12 +135,7 @@ def _spread(column: pa.Array, request: Ints) -> Any:
     if pa.types.is_dictionary(column.type):
         codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         return _texts(codes[request], column.dictionary.to_pylist())
-    if pa.types.is_list(column.type):
-        lists = column.cast(pa.list_(pa.string()))
-        return pd.array(
-            pa.DictionaryArray.from_arrays(pa.array(request), lists),
-            dtype=pd.ArrowDtype(pa.dictionary(pa.int32(), lists.type)),
-        )
+    # Rows of a request share one list: an object that many cells hold is encoded once.
     return column.to_pandas().take(request).reset_index(drop=True)
 
 
