@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from holdfast.core.features import MISSING_ROW, UNKNOWN_ROW
-from holdfast.data.vocabulary import Vocabulary, fit_vocabulary, flatten, pad
+from holdfast.data.vocabulary import Vocabulary, each_list_once, fit_vocabulary, flatten, pad
 
 
 def vocabulary_of(*columns, min_count: int = 1, max_vocabulary: int = 100) -> Vocabulary:
@@ -118,6 +118,41 @@ def test_large_ids_keep_every_digit():
     assert vocabulary_of(ids).rows(ids).tolist() == [2, 3, 4]
     lists = pd.Series([[2**62 + 1, None], [2**62 + 2, 2**62 + 3]], dtype=object)
     assert vocabulary_of(flatten(lists)[1]).rows(ids).tolist() == [2, 3, 4]
+
+
+def test_whole_numbers_are_looked_up_as_they_are_found():
+    """Small whole numbers have a table of their own; it knows what the index knows."""
+    values = pd.Series([-(2**63), -5, -1, 0, 1, 2, 3, 4, 5, 999, 2**63 - 1])
+    vocabulary = vocabulary_of(pd.Series([0, 4, 4, 2]))
+    assert vocabulary.rows(values).tolist() == [1, 1, 1, 3, 1, 4, 1, 2, 1, 1, 1]
+    assert vocabulary.rows(values.astype("Int64")).tolist() == vocabulary.rows(values).tolist()
+    assert vocabulary.rows(values.to_numpy()).dtype == np.int32
+    spread = vocabulary_of(pd.Series([0, 10**15, -3]))
+    assert spread.rows(pd.Series([10**15, -3, 0, 7])).tolist() == [4, 2, 3, 1]
+
+
+def test_categories_that_no_row_has_change_nothing():
+    values = pd.Series(["b", None, "a", "b", "a"], dtype=pd.CategoricalDtype(["a", "b", "c", "never"]))
+    vocabulary = vocabulary_of(values)
+    assert vocabulary.keys.tolist() == ["a", "b"]
+    assert vocabulary.rows(values).tolist() == [3, MISSING_ROW, 2, 3, 2]
+    assert vocabulary.rows(values[:1]).tolist() == [3]
+    assert vocabulary.rows(values[:0]).tolist() == []
+    numbers = pd.Series([1.5, 2.0, np.inf, 2.0], dtype="category")
+    fitted = vocabulary_of(numbers)
+    assert fitted.rows(numbers).tolist() == fitted.rows(numbers.astype(float)).tolist() == [3, 2, 0, 2]
+
+
+def test_lists_that_rows_share_are_looked_at_once():
+    one, other = np.array(["a", "b"], dtype=object), ["c"]
+    lists = pd.Series([other, one, None, one, one, None, other, other], dtype=object)
+    found, which = each_list_once(lists)
+    assert [each if each is None else list(each) for each in found] == [["c"], ["a", "b"], None]
+    assert which.tolist() == [0, 1, 2, 1, 1, 2, 0, 0]
+    own = pd.Series([["a"], ["a"], ["b"]], dtype=object)
+    assert each_list_once(own)[1] is None
+    assert each_list_once(pd.Series([], dtype=object))[0].tolist() == []
+    assert each_list_once(pd.Series([1, 1, 1]))[1] is None
 
 
 def test_values_that_are_lists_are_refused():
