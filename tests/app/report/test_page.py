@@ -105,7 +105,7 @@ def test_everything_that_is_given_is_on_the_page(full: ReportContent, page: str)
         "libraries.torch",
     ]
     assert [each for each in expected if each not in text] == []
-    assert page.count('class="plot"') == 6 + 5
+    assert page.count('class="plot"') == 6 + 6
     assert "Not in this report" not in text
 
 

@@ -93,6 +93,7 @@ def test_calibration_is_a_ratio_of_sums() -> None:
         whole.loc["click", ["ratio", "low", "high"]].astype(float), [55 / 70, 0.5, 25 / 10]
     )
     np.testing.assert_allclose(whole.loc["dwell", "ratio"], 1.5)
+    assert whole.loc["dwell", ["low", "high"]].isna().all(), "one seed has no ends"
 
 
 def test_who_was_trained_again_is_seen_in_what_served(made_content: ModuleType) -> None:

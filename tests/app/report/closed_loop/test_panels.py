@@ -94,3 +94,13 @@ def test_little_or_nothing_can_be_drawn(values: list[float]) -> None:
     shown = [Panel(title="x", table=table({"a": values}), unit=unit) for unit in ("number", "share")]  # type: ignore[arg-type]
     figure = small_multiples(shown, styles=line_styles(["a"], sees_truth=()), nights=[0])
     assert len(figure.axes) == 2
+
+
+@pytest.mark.parametrize("values", [[0.05, 0.13], [0.61, 0.64], [0.9801, 0.9819], [0.0, 1.0]])
+def test_ticks_of_shares_say_what_they_stand_at(values: list[float]) -> None:
+    shown = Panel(title="Click rate", table=table({"a": values}), unit="share")
+    (place,) = small_multiples([shown], styles=line_styles(["a"], sees_truth=())).axes
+    ticks = place.get_yticks()
+    words = [place.yaxis.get_major_formatter()(tick).removesuffix(" %") for tick in ticks]
+    said = [float(each.replace("\N{MINUS SIGN}", "-")) for each in words]
+    np.testing.assert_allclose(said, 100 * ticks, atol=1e-6)

@@ -24,6 +24,7 @@ def test_every_quantity_has_its_panel_and_its_place(closed_loop: ClosedLoopSecti
     assert titles(view) == [
         "Value",
         "Users",
+        "Satisfaction",
         "Clicks and dwell",
         "Calibration of what was shown",
         "Diversity",
@@ -58,7 +59,7 @@ def test_one_contender_one_seed_one_day(made_content: ModuleType) -> None:
     assert view.reading == ""
     assert view.without_calibration
     assert view.intervals == ""
-    assert titles(view) == ["Value", "Users", "Clicks and dwell", "Diversity"]
+    assert titles(view) == ["Value", "Users", "Satisfaction", "Clicks and dwell", "Diversity"]
     assert "less the reference" not in str(view.parts[0].figure)
 
 

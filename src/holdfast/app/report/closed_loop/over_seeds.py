@@ -104,7 +104,8 @@ def calibration_of_all_days(table: pd.DataFrame) -> pd.DataFrame:
     """Predicted over observed of all days and seeds together.
 
     Returns:
-        ``contender``, ``objective``, ``ratio``, least and most of any seed as ``low`` and ``high``, ``n``.
+        ``contender``, ``objective``, ``ratio``, ``n``, and least and most of any seed as ``low`` and
+        ``high``, NaN where there is one seed.
     """
     rows = table.dropna(subset=["predicted", "observed", "n"])
     sums = rows.assign(predicted=rows["predicted"] * rows["n"], observed=rows["observed"] * rows["n"])
@@ -113,7 +114,7 @@ def calibration_of_all_days(table: pd.DataFrame) -> pd.DataFrame:
     each = _ratio(sums.groupby(["seed", *keys])[["predicted", "observed"]].sum())
     found = pd.DataFrame({"ratio": _ratio(grouped[["predicted", "observed"]].sum()), "n": grouped["n"].sum()})
     ends = each.groupby(keys).agg(["min", "max"]).set_axis(["low", "high"], axis=1)
-    return found.join(ends).reset_index()
+    return found.join(ends.where(each.groupby(keys).count() > 1)).reset_index()
 
 
 def _ratio(sums: pd.DataFrame) -> pd.Series[float]:

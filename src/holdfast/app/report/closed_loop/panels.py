@@ -141,12 +141,14 @@ def _value_axis(place: Axes, panel: Panel) -> None:
         place.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         place.yaxis.set_minor_locator(NullLocator())
         return
-    place.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    # Steps of a quarter would be rounded by the labels of shares.
+    place.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     if panel.unit == "share":
         low, high = place.get_ylim()
-        place.set_ylim(max(low, -0.02), min(high, 1.02))
-        wide = np.ptp(values) > 0.05 if values.size else True
-        place.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if wide else 1, symbol=" %"))
+        low, high = max(low, -0.02), min(high, 1.02)
+        place.set_ylim(low, high)
+        decimals = 0 if high - low > 0.05 else 1 if high - low > 0.005 else 2
+        place.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=decimals, symbol=" %"))
     elif values.size and np.abs(values).max() >= 1000:
         place.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     else:

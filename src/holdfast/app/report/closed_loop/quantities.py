@@ -14,7 +14,8 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
         "What each had brought in, for each user who had arrived. Users who stay away bring in nothing, so "
         "this holds clicks today against visits tomorrow.",
     ),
-    "users": ("Users", "Who came, who came back, and how content they truly were, which no log tells."),
+    "users": ("Users", "Who came, and who came back."),
+    "satisfaction": ("Satisfaction", "How content users truly were in the evening, which no log tells."),
     "outcomes": ("Clicks and dwell", "What a log would show."),
     "diversity": ("Diversity", "How varied the things were that people were shown."),
     "other": ("Further quantities", ""),
@@ -48,14 +49,16 @@ class Quantity:
 
 KNOWN: Final[dict[str, Quantity]] = {
     "value": Quantity("Value a day", "value", "for each user", panel="Value of the day"),
-    "value_so_far": Quantity("Value", "value", "all days together", panel="Value so far"),
+    "value_so_far": Quantity("Value", "value", "a user, all days together", panel="Value so far"),
     "regret": Quantity("Regret", "value", "what the oracle had brought in more", panel="Regret so far"),
     "visits_per_user": Quantity("Visits a user", "users", "all days together"),
     "active_users": Quantity("Active users", "users", "a day"),
     "back_from_yesterday": Quantity("Back from yesterday", "users", "share of visitors", "share"),
-    "satisfaction": Quantity("True satisfaction", "users", "all users", panel="True satisfaction, all"),
+    "satisfaction": Quantity(
+        "True satisfaction", "satisfaction", "all who had arrived", panel="True satisfaction, all"
+    ),
     "visitor_satisfaction": Quantity(
-        "Visitors' satisfaction", "users", "true, visitors", panel="True satisfaction, visitors"
+        "Visitors' satisfaction", "satisfaction", "true as well", panel="True satisfaction, visitors"
     ),
     "arrived_users": Quantity("Arrived users", "users", "had come by then"),
     "gone_users": Quantity("Gone users", "users", "left for good, at the end"),
