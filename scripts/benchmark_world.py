@@ -1,10 +1,11 @@
 """How fast is the default world, and does it stay so when it grows?
 
     python scripts/benchmark_world.py            # 1e4, 1e5 and 1e6 users; some minutes and 5 GB of memory
-    python scripts/benchmark_world.py --quick    # 1e4 and 1e5 users; under a minute
+    python scripts/benchmark_world.py --quick    # 1e4 and 1e5 users; about a minute
 
-Policy: uniformly random slates. One catalogue for all sizes, so that only the number of users differs. Every
-figure is the median over rounds, the sizes in turn: whatever else the machine does then hits them alike.
+Policy: uniformly random slates, and at the end a model: what ``benchmark_served_model.py`` prints. One
+catalogue for all sizes, so that only the number of users differs. Every figure is the median over rounds, the
+sizes in turn: whatever else the machine does then hits them alike.
 
 - *generated*: wall-clock seconds of ``Run.step``, on days after the first.
 - *with the Parquet log*: wall-clock seconds of ``DefaultWorld.write`` from start to end, everything counted:
@@ -163,7 +164,13 @@ def main() -> None:
         short, long = (
             peak_megabytes(users, num_days=each, threads=options.threads) for each in (days, 2 * days)
         )
-        print(f"  {users:>9,} users: {short:,.0f} MB for {days} days, {long:,.0f} MB for {2 * days}")
+        print(
+            f"  {users:>9,} users: {short:,.0f} MB for {days} days, {long:,.0f} MB for {2 * days}", flush=True
+        )
+    # A process of its own: PyTorch would count in the memory of the others.
+    command = [sys.executable, str(Path(__file__).with_name("benchmark_served_model.py"))]
+    command += ["--threads", str(options.threads), *(["--quick"] if options.quick else [])]
+    subprocess.run(command, check=True)
 
 
 if __name__ == "__main__":
