@@ -182,7 +182,7 @@ def _reconcile(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) 
 def _forget_simulation_of_others(
     folder: RunFolder, saved: Mapping[str, Any], final: Mapping[str, Any]
 ) -> None:
-    """A simulation with other contenders or settings is not the one that was done; what it left may be used."""
+    """A simulation with other settings is not the one that was done; what it left can still be of use."""
     if folder.is_done("simulate") and any(
         saved.get(key) != final.get(key) for key in ("simulation", "policy", "fusion")
     ):

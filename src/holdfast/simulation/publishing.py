@@ -108,7 +108,7 @@ class Publication:
             LogError: the log would break the contract (a mistake in the world).
         """
         tables = [table for _, table in self.tables(days)]
-        frame = to_frame(_without_dictionaries(pa.concat_tables(tables[::-1])))
+        frame = _frame(_without_dictionaries(pa.concat_tables(tables[::-1])), times=self.parts.num_slots)
         until = self.until(until_day)
         return accept(frame, self.card(), observed_until=until, where="the log of a world")
 
@@ -134,6 +134,17 @@ class Publication:
         items = observed_items(self.parts, day.day)
         rows = row_columns(day, items, num_topics=users.declared.shape[1])
         return pa.table({**dict(zip(spread.column_names, spread.columns, strict=True)), **rows})
+
+
+def _frame(table: pa.Table, *, times: int) -> pd.DataFrame:
+    """The table as a frame in which the rows of a request, ``times`` each, share one object a list."""
+    lists = [field.name for field in table.schema if pa.types.is_list(field.type)]
+    frame = to_frame(table.drop_columns(lists))
+    of_requests = to_frame(table.select(lists).take(pa.array(range(0, len(table), times))))
+    for name in lists:
+        cells = of_requests[name].to_numpy(dtype=object)
+        frame[name] = pd.Series(np.repeat(cells, times), index=frame.index, dtype=object)
+    return frame[table.column_names]
 
 
 def _without_dictionaries(table: pa.Table) -> pa.Table:

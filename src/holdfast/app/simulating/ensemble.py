@@ -58,9 +58,10 @@ class Ensemble:
         return np.asarray(self.outputs[place][SCORE], dtype=np.float64).reshape(requests.candidates.shape)
 
     def predicted(self, output: str, position: Ints) -> Floats | None:
-        """Mean over the models of an output for what is shown of the last requests, ``[Q, K]`` or ``[Q, K, H]``.
+        """Mean over the models of an output for what is shown of the last requests.
 
-        None where the models have no such output.
+        Returns:
+            ``[Q, K]`` or ``[Q, K, H]``; None where the models have no such output.
         """
         if any(output not in each for each in self.outputs):
             return None

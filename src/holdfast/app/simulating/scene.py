@@ -124,8 +124,8 @@ def _check_bundle(name: str, folder: str, given: set[str]) -> None:
     if missing:
         raise UserError(
             f"policy.{name}.scorer: the bundle {folder} was trained on columns that this world and history "
-            f"do not have: {', '.join(missing)}; choose a bundle of data=world with the same history, or give "
-            "history the windows that the bundle was trained with"
+            f"do not have: {', '.join(missing)}; choose a bundle of data=world with the same history, or "
+            "give history the windows that the bundle was trained with"
         )
 
 
