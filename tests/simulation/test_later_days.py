@@ -11,7 +11,7 @@ import pytest
 
 from holdfast.simulation.closed_loop import ClosedLoop, Schedule, morning_after
 from holdfast.simulation.items import Items, ObservedItems, draw_items
-from holdfast.simulation.loop import days_of
+from holdfast.simulation.loop import Run, days_of
 from holdfast.simulation.policies.random_slates import UniformSlates
 from holdfast.simulation.policies.scored import ScoredPolicy
 from holdfast.simulation.truth import Truth, truth_of
@@ -225,6 +225,15 @@ def test_a_closed_loop_reaches_the_later_days():
         ValueError, match="serving ends with day 14, and the world with day 13; raise later_days"
     ):
         ClosedLoop(publication, morning, UNIFORM, schedule=Schedule(first_day=5, num_days=9, every_days=0))
+
+
+def test_a_world_ends_after_its_later_days():
+    world = replace(SMALL, later_days=2)
+    run = Run(world.mechanisms())
+    while run.day < 9:
+        run.step(UNIFORM)
+    with pytest.raises(ValueError, match="there is no day 9: the world ends with day 8; raise later_days"):
+        run.step(UNIFORM)
 
 
 def test_later_days_that_cannot_be_are_refused():

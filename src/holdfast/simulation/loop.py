@@ -57,8 +57,13 @@ class Run:
         Raises:
             PolicyError: the policy chose what it may not, or failed; the message names it and the day, and
                 the run cannot go on.
-            ValueError: too few items are alive; the message names the day.
+            ValueError: too few items are alive, or the world has ended; the message names the day.
         """
+        if self.day >= self.parts.end_day:
+            raise ValueError(
+                f"there is no day {self.day}: the world ends with day {self.parts.end_day - 1}; "
+                "raise later_days"
+            )
         now = today(self.parts, self.day)
         choose = asking(policy, self.parts, self.state, now)
         num_users = len(self.parts.users.arrival_day)
