@@ -91,7 +91,7 @@ def loop_warnings(section: ClosedLoopSection) -> list[str]:
     found, num_seeds = [], section.days["seed"].nunique()
     if num_seeds == 1:
         found.append(
-            "The closed loop ran with one seed: differences between contenders have no interval. "
+            "The closed loop ran with one seed, so nothing in it has an interval. "
             "Set simulation.seeds to several to have one."
         )
     lost = num_seeds - len(final_values(section.days))
@@ -141,7 +141,7 @@ def _beside_the_truth(values: pd.DataFrame, best: str, section: ClosedLoopSectio
 
 def _seeds(num_seeds: int) -> str:
     if num_seeds == 1:
-        return "One seed has no interval: in another world of the same kind the order may be another."
+        return "One seed has no interval: another world of the same kind may tell otherwise."
     return (
         f"Intervals are over {num_seeds} seeds, each a world of its own with its own training. They say what "
         "other worlds of this kind would change, not how much yours is of this kind."
