@@ -203,6 +203,12 @@ def test_nothing_leaks(make_busy_log, seed):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
+def test_a_nightly_history_leaks_nothing(make_busy_log, seed):
+    nightly = replace(HONEST, history=replace(HISTORY, refresh="nightly").compute)
+    assert leaks(make_busy_log(seed), nightly, seed=seed) == []
+
+
+@pytest.mark.parametrize("seed", [0, 1])
 def test_the_other_future_is_another_one(make_busy_log, seed):
     """The check would be empty if it changed nothing that somebody could be tempted to look at."""
     log = make_busy_log(seed)
@@ -298,8 +304,8 @@ def test_a_leaky_view_is_found(make_busy_log, monkeypatch, planted, names, seed)
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_history_that_counts_the_present_is_found(make_busy_log, monkeypatch, seed):
-    honest = history_module._request_start
-    monkeypatch.setattr(history_module, "_request_start", lambda *args: honest(*args) + 1)
+    honest = history_module.request_start
+    monkeypatch.setattr(history_module, "request_start", lambda *args: honest(*args) + 1)
     assert "history/user_clicks_1d" in leaks(make_busy_log(seed), HONEST, seed=seed)
 
 
@@ -310,6 +316,6 @@ def test_a_history_that_knows_dwell_before_its_end_is_found(make_busy_log, monke
         milliseconds = np.rint(frame["dwell_seconds"].to_numpy()[read] * 1e3).astype(np.int64)
         return history_module._Events.of(entity[read], times[read], milliseconds)
 
-    monkeypatch.setattr(history_module, "_ended_dwell", at_once)
+    monkeypatch.setattr(history_module, "_read", at_once)
     found = leaks(make_busy_log(seed), HONEST, seed=seed)
     assert any(name.startswith("history/") and "dwell" in name for name in found)
