@@ -26,6 +26,7 @@ def test_help_names_the_commands_and_where_to_start(capsys):
         out = capsys.readouterr().out
         assert "holdfast run experiment=quickstart" in out
         assert "export" in out
+        assert "simulate" in out
 
 
 def test_help_of_run_lists_every_stage_group_and_option(capsys):
@@ -41,6 +42,13 @@ def test_help_of_run_lists_every_stage_group_and_option(capsys):
         "-m",
     ):
         assert word in out
+
+
+def test_help_of_simulate_says_how_and_that_stages_are_for_run(capsys):
+    assert main(["simulate", "--help"]) == 0
+    assert "policy=[uniform,trained,retrained]" in capsys.readouterr().out
+    assert main(["simulate", "stages=[fit]"]) == 2
+    assert "for stages=[fit] say holdfast run" in capsys.readouterr().err
 
 
 def test_version(capsys):
@@ -75,6 +83,9 @@ def test_cfg_checks_what_it_prints(capsys):
     [
         ("holdfast ", "run"),
         ("holdfast ex", "export"),
+        ("holdfast sim", "simulate"),
+        ("holdfast simulate simulation.num_", "simulation.num_days="),
+        ("holdfast simulate policy=", "policy=retrained_exploring"),
         ("holdfast run model/mixture=", "model/mixture=mmoe"),
         ("holdfast run trainer.max_", "trainer.max_epochs="),
         ("holdfast run experiment=qu", "experiment=quickstart"),

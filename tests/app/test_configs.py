@@ -29,22 +29,39 @@ def fresh_hydra():
     GlobalHydra.instance().clear()
 
 
+PARTS_OF_CONTENDERS = ("policy/scorer", "policy/exploration")
+
+
 def choice(path: Path) -> str:
     group = path.parent.relative_to(CONFIGS).as_posix()
     return f"{group}={path.stem}"
 
 
+def chosen(path: Path) -> list[str]:
+    """Overrides that make the file a part of the run."""
+    group = path.parent.relative_to(CONFIGS).as_posix()
+    if group not in PARTS_OF_CONTENDERS:
+        return [choice(path)]
+    part = group.removeprefix("policy/")
+    # A scorer of several members goes with every exploration, and greedy with every scorer.
+    members = ["policy.trained.scorer.members=2"] if part == "exploration" else []
+    return ["policy=[trained]", f"{group}@policy.trained.{part}={path.stem}", *members]
+
+
 def test_the_tree_holds_what_it_is_thought_to_hold():
     # A file that nobody composes is a file that nobody tests: change the count when one is added.
-    assert len(GROUP_FILES) == 26
+    assert len(GROUP_FILES) == 47
     assert len(STUDIES) == 1
 
 
 @pytest.mark.parametrize("path", GROUP_FILES, ids=choice)
 def test_every_option_of_every_group_builds(path, tmp_path):
-    overrides = [choice(path)]
+    overrides = chosen(path)
     if path.stem in NEEDS_A_ROOT:
         overrides.append(f"data.root={tmp_path}")
+    if path.stem == "bundle":
+        contender = "bundle" if path.parent.name == "policy" else "trained"
+        overrides.append(f"policy.{contender}.scorer.folder={tmp_path}")
     made = plan(compose(overrides))
     assert made.settings.stages
 
@@ -64,7 +81,9 @@ def test_a_file_lists_every_field_of_its_component(path):
     if "@package _global_" in path.read_text().splitlines()[0]:
         values = values["data"]
     component = component_class(values.pop(TARGET))
-    assert set(values) == {field.name for field in dataclasses.fields(component) if field.init}
+    # What the defaults list fills in is a field as well.
+    filled = {key for each in values.pop("defaults", []) if each != "_self_" for key in each}
+    assert set(values) | filled == {field.name for field in dataclasses.fields(component) if field.init}
 
 
 @pytest.mark.parametrize("path", GROUP_FILES, ids=choice)
@@ -89,6 +108,9 @@ def test_the_default_is_made_of_components_only():
         ("seed=one", r"seed: Value 'one'"),
         ("data=ebnerd", r"data\.root is required and not given; say data\.root="),
         ("~trainer", r"trainer names no component"),
+        ("~simulation", r"simulation names no component"),
+        ("policy=[bundle]", r"policy\.bundle\.scorer\.folder is required and not given"),
+        ("+simulation.value.gold=1", r"simulation\.value\.gold is unknown; LongTermValue has"),
     ],
 )
 def test_unknown_keys_and_wrong_types_are_refused_before_anything_is_built(override, said):
@@ -103,6 +125,11 @@ def test_unknown_keys_and_wrong_types_are_refused_before_anything_is_built(overr
         ("data.exploration=1.5", r"data: .*exploration"),
         ("model.mixture.num_experts=0", r"model\.mixture: num_experts is 0"),
         ("objective.weighting.max_weight=0.5", r"objective\.weighting: max_weight is 0\.5"),
+        ("simulation.num_days=0", r"simulation: num_days is 0"),
+        ("simulation.value.click_value=nan", r"simulation\.value: click_value is nan"),
+        ("policy.popularity.retrain=true", r"policy\.popularity: retrain is true, and only the run's own"),
+        ("+policy.uniform.scorer.members=2", r"policy\.uniform: scorer: dict is no scorer"),
+        ("+policy.odd=3", r"policy\.odd is no contender; choose contenders with policy=\["),
         ("stages=[fitt]", r"stages are \['fitt'\]; choose"),
         ("name=a/b", r"name is 'a/b'; it becomes a folder"),
         ("tracking.mode=on", r"tracking"),

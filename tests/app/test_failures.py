@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 import yaml
+from hydra.core.global_hydra import GlobalHydra
 
 from holdfast.app import failures
+from holdfast.app.cli import main
 from holdfast.core.errors import UserError
 from holdfast.core.features import Feature
 
@@ -72,3 +74,11 @@ def test_a_full_disk_and_broken_yaml_are_no_defects_of_ours():
     broken = caught(lambda: yaml.safe_load("a: ["))
     assert failures.exit_code(broken) == 2
     assert "not valid YAML" in failures.message(broken)
+
+
+@pytest.mark.parametrize("override", ["policy=[uniform,nobody]", "policy=nobody"])
+def test_a_contender_that_does_not_exist_is_named_with_those_that_do(override, capsys):
+    GlobalHydra.instance().clear()
+    assert main(["run", override, "--cfg", "job"]) == 2
+    said = capsys.readouterr().err
+    assert "there is no option 'nobody' in the group 'policy'; it has bundle, long_term_oracle" in said

@@ -26,6 +26,12 @@ class Cup:
             raise ValueError(f"handles is {self.handles}; it must be at least 0")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    cup: Cup
+    saucer: object | None = None
+
+
 TARGET = f"{__name__}.Cup"
 
 
@@ -35,7 +41,7 @@ def importable(monkeypatch):
     real = component_class
 
     def find(target, *, key="_target_"):
-        return Cup if target == TARGET else real(target, key=key)
+        return {TARGET: Cup, "tests.Pair": Pair}.get(target) or real(target, key=key)
 
     monkeypatch.setattr("holdfast.app.schema.component_class", find)
 
@@ -82,6 +88,25 @@ def test_none_is_allowed_only_where_the_field_allows_it():
     check(config(height=1.0, price=None))
     with pytest.raises(UserError, match=r"shelf\.cup\.handles"):
         check(config(height=1.0, handles=None))
+
+
+def test_components_among_the_fields_are_built_first_and_faults_name_their_full_key():
+    saucer = {"_target_": TARGET, "height": 0.5}
+    node = OmegaConf.create(
+        {"set": {"_target_": "tests.Pair", "cup": {"_target_": TARGET, "height": 2}, "saucer": saucer}}
+    )
+    made = build(node, "set")
+    assert made == Pair(cup=Cup(height=2.0), saucer=Cup(height=0.5))
+    node.set.saucer.handles = -1
+    with pytest.raises(UserError, match=r"set\.saucer: handles is -1"):
+        build(node, "set")
+
+
+def test_a_component_among_the_fields_may_be_absent():
+    node = OmegaConf.create({"set": {"_target_": "tests.Pair", "cup": {"_target_": TARGET, "height": 2}}})
+    assert build(node, "set").saucer is None
+    node.set.saucer = None
+    assert build(node, "set").saucer is None
 
 
 def test_an_unknown_class_says_which_key_asked_for_it():

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from holdfast.app.run_folder import RunFolder
-from holdfast.app.settings import STAGES
+from holdfast.app.settings import DEFAULT_STAGES
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def metrics_of(folder):
 
 
 def test_a_run_leaves_behind_everything_that_it_promises(saved_run):
-    assert all(saved_run.is_done(stage) for stage in STAGES)
+    assert all(saved_run.is_done(stage) for stage in DEFAULT_STAGES)
     for path in (
         saved_run.config_file,
         saved_run.manifest_file,

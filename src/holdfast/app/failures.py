@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from holdfast.app.help_text import shipped_options
 from holdfast.core.errors import UserError
 
 DEBUG_VARIABLE = "HOLDFAST_DEBUG"
@@ -52,6 +53,11 @@ def report(error: BaseException) -> int:
 
 
 def _text(error: BaseException) -> str:
+    if lacking := re.search(r"Could not (?:load|find) '([^']+)/([^'/]+)'", str(error)):
+        # Hydra names the options of a group where one was chosen, and not where several were.
+        options = re.findall(r"^\t([^=\n]+)$", str(error), re.MULTILINE) or shipped_options(lacking[1])
+        listed = f"it has {', '.join(options)}" if options else "`holdfast run --help` lists the groups"
+        return f"there is no option {lacking[2]!r} in the group {lacking[1]!r}; {listed}"
     if isinstance(error, OSError) and error.filename is not None and not isinstance(error, UserError):
         return f"{error.strerror or error}: {error.filename}; check that the path exists and is writable"
     if isinstance(error, OSError) and not isinstance(error, UserError):

@@ -89,6 +89,11 @@ contenders: policy=[...], files in configs/policy; simulation.* says when they s
 docs/closed_loop.md tells the rest."""
 
 
+def shipped_options(group: str) -> list[str]:
+    """Names of the options of a group of settings; none where there is no such group."""
+    return dict(_options()).get(group, [])
+
+
 def _options() -> Iterator[tuple[str, list[str]]]:
     """Each group of settings with the names of its options."""
     configs = shipped_folder("configs")

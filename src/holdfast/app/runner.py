@@ -28,6 +28,7 @@ from holdfast.app.run_folder import (
     newest_unfinished,
 )
 from holdfast.app.settings import STAGES, RunSettings
+from holdfast.app.simulating.contenders import need_the_runs_model
 from holdfast.app.stages import REPORTED, STAGE_FUNCTIONS, Run, needs, resting_on
 from holdfast.core.errors import UserError
 from holdfast.core.files import clear_unfinished, read_json, write_json
@@ -57,6 +58,8 @@ def run(config: DictConfig, *, overrides: Sequence[str] = (), console: Console |
     folder.make()
     with folder.locked():
         clear_unfinished(folder.path)
+        _refuse(folder, made)
+        _forget_simulation_of_others(folder, resolved(final))
         _save_config(folder, resolved(final))
         _record(folder, settings.seed)
         run_log = made.tracking.run_log()
@@ -88,15 +91,7 @@ def _assist(settings: RunSettings) -> RunFolder:
 
 
 def _walk(run: Run, settings: RunSettings) -> None:
-    stages = settings.ordered_stages()
-    _check_needs(run.folder, run.plan, stages, resume=settings.resume)
-    if "simulate" in stages and not (settings.resume and run.folder.is_done("simulate")):
-        from holdfast.app.simulating.scene import check_simulation
-
-        check_simulation(run.plan)
-    if "fit" in stages and run.plan.trainer.accelerator == "gpu" and not torch.cuda.is_available():
-        raise UserError("trainer.accelerator is gpu, and PyTorch sees none here; choose trainer=default")
-    for stage in stages:
+    for stage in settings.ordered_stages():
         if settings.resume and run.folder.is_done(stage):
             run.console.say(stage, "done before; resuming after it")
             continue
@@ -106,17 +101,39 @@ def _walk(run: Run, settings: RunSettings) -> None:
         run.folder.mark(stage, done=True, seconds=watch.seconds, after=resting_on(stage))
 
 
-def _check_needs(folder: RunFolder, plan: Plan, stages: Sequence[str], *, resume: bool) -> None:
-    """Refuse stages of which one would lack what it needs, before any of them undoes anything."""
+def _refuse(folder: RunFolder, plan: Plan) -> None:
+    """Refuse what cannot be done, before anything is undone or written over.
+
+    Args:
+        folder: of the run; it need not be there yet.
+        plan: with the stages that are asked for.
+    """
+    settings = plan.settings
+    stages = settings.ordered_stages()
     done = {stage for stage in STAGES if folder.is_done(stage)}
-    for stage in stages:
+    _check_needs(folder, plan, done)
+    if "fit" in stages and plan.trainer.accelerator == "gpu" and not torch.cuda.is_available():
+        raise UserError("trainer.accelerator is gpu, and PyTorch sees none here; choose trainer=default")
+    if "simulate" in stages and not (settings.resume and "simulate" in done):
+        from holdfast.app.simulating.scene import check_simulation
+
+        check_simulation(plan, prepared="prepare" in {*stages, *done})
+
+
+def _check_needs(folder: RunFolder, plan: Plan, done: set[str]) -> None:
+    """Refuse stages of which one would lack what it needs."""
+    resume = plan.settings.resume
+    for stage in plan.settings.ordered_stages():
         if resume and stage in done:
             continue
         missing = [need for need in needs(stage, plan, done) if need not in done]
         if missing:
+            why = f" (the run's own model is served by {_who_serves_it(plan)})" if stage == "simulate" else ""
+            lacking = f"{folder.path} would lack then" if folder.is_run else "a new run lacks"
             raise UserError(
-                f"the stage {stage!r} needs {' and '.join(missing)}, which {folder.path} would lack then; "
-                f"say stages=[{','.join([*missing, stage])}] or resume=true"
+                f"the stage {stage!r} needs {' and '.join(missing)}, which {lacking}{why}; "
+                f"say stages=[{','.join([*missing, stage])}], or "
+                f"{'resume=true' if folder.is_run else 'name a saved run with run_dir=...'}"
             )
         done = (done - set(resting_on(stage))) | {stage}
 
@@ -146,6 +163,7 @@ def _locate(config: DictConfig, overrides: Sequence[str], console: Console) -> t
             f"stages are {settings.stages}, without 'prepare' and without a saved run; "
             "name the run with run_dir=..., or add the stages before"
         )
+    _refuse(RunFolder(Path(settings.runs_dir) / settings.name / "new"), plan(config))
     return new_run_folder(Path(settings.runs_dir), settings.name), config
 
 
@@ -174,19 +192,21 @@ def _reconcile(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) 
         # A run of an older version has no settings for what came later.
         if key in touched or key not in saved:
             final[key] = asked[key]
-    _forget_simulation_of_others(folder, saved, final)
     final["resume"] = bool(asked.get("resume", False))
     return OmegaConf.create(final)
 
 
-def _forget_simulation_of_others(
-    folder: RunFolder, saved: Mapping[str, Any], final: Mapping[str, Any]
-) -> None:
+def _forget_simulation_of_others(folder: RunFolder, final: Mapping[str, Any]) -> None:
     """A simulation with other settings is not the one that was done; what it left can still be of use."""
-    if folder.is_done("simulate") and any(
-        saved.get(key) != final.get(key) for key in ("simulation", "policy", "fusion")
-    ):
+    if not folder.is_done("simulate"):
+        return
+    saved = folder.saved_config()
+    if any(saved.get(key) != final.get(key) for key in ("simulation", "policy", "fusion")):
         folder.mark("simulate", done=False, after=resting_on("simulate"))
+
+
+def _who_serves_it(plan: Plan) -> str:
+    return " and ".join(name for name, each in plan.contenders.items() if need_the_runs_model([each]))
 
 
 def resolved_or_missing(config: DictConfig) -> dict[str, Any]:

@@ -212,14 +212,16 @@ def evaluate(run: Run, *, resume: bool) -> None:
 def simulate(run: Run, *, resume: bool) -> None:
     """Let contenders serve a world, some of them trained again and again on what they themselves logged."""
     from holdfast.app.simulating import sayings as told
-    from holdfast.app.simulating.scene import check_simulation, scene_of
+    from holdfast.app.simulating.scene import scene_of
     from holdfast.app.simulating.simulation import Simulation
 
     plan, folder = run.plan, run.folder
-    check_simulation(plan)
-    scene = scene_of(plan, run.prepared if folder.is_done("prepare") else None)
+    scene = scene_of(plan, prepared=folder.is_done("prepare"))
     for line_of_text in told.before(plan, scene):
         run.console.say("simulate", line_of_text)
+    if folder.is_done("fit") and not need_the_runs_model(plan.contenders.values()):
+        taking_part = ",".join([*plan.contenders, "trained", "retrained"])
+        run.console.warn("simulate", f"the run's own model does not serve; policy=[{taking_part}] lets it")
     with run.console.progress("simulate") as line:
         simulation = Simulation(plan, scene, folder, run.prepared, run.trained_ranker, line)
         tables = simulation.run(

@@ -144,7 +144,8 @@ def _frame(table: pa.Table, *, times: int) -> pd.DataFrame:
     for name in lists:
         cells = of_requests[name].to_numpy(dtype=object)
         frame[name] = pd.Series(np.repeat(cells, times), index=frame.index, dtype=object)
-    return frame[table.column_names]
+    in_order: pd.DataFrame = frame[table.column_names]
+    return in_order
 
 
 def _without_dictionaries(table: pa.Table) -> pa.Table:

@@ -19,8 +19,7 @@ COLUMNS = {
     "back_from_yesterday": ("back %", 1, 100.0),
     "satisfaction": ("satisfied", 3, 1.0),
     "coverage": ("shown %", 1, 100.0),
-    "gini": ("gini", 3, 1.0),
-    "user_concentration": ("same topic %", 1, 100.0),
+    "user_concentration": ("one topic %", 1, 100.0),
 }
 """Heading, decimals and scale of the columns of the short table."""
 
@@ -64,7 +63,7 @@ def after(tables: SimulationTables, scene: Scene, *, level: float) -> Iterator[s
             for column, (heading, digits, scale) in shown.items()
         ]
         yield " ".join([f"{name:<{width}}", *cells])
-    yield "value, regret, clicks and visits are for each user who had arrived, over all days served"
+    yield "value, regret, clicks and visits: for each user who had arrived, over all days served"
     yield from _differences(tables.differences, scene, level=level)
 
 

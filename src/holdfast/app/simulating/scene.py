@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pandas as pd
-
 from holdfast.app.composition import Plan
-from holdfast.app.prepared_run import PreparedRun
 from holdfast.app.simulating.contenders import BundleModel, need_the_runs_model
 from holdfast.app.simulating.model_server import opened
 from holdfast.core.errors import UserError
 from holdfast.data.canonical import COLUMN_NAMES
-from holdfast.data.log import local_day
 from holdfast.data.nightly_store import NightlyStore
+from holdfast.data.splits import TemporalSplit
 from holdfast.simulation.world import DefaultWorld
 
 LONG_TERM_ORACLE = "long_term_oracle"
@@ -38,37 +35,32 @@ class Scene:
     reference: str
 
 
-def scene_of(plan: Plan, prepared: PreparedRun | None) -> Scene:
+def scene_of(plan: Plan, *, prepared: bool) -> Scene:
     """Work out the defaults.
 
     Args:
         plan: that ``check_simulation`` let pass.
-        prepared: what the stage prepare left; None where the run is not prepared.
-
-    Raises:
-        UserError: the run's model knows what happens after ``first_day``.
+        prepared: whether the run's windows were cut, or will be.
     """
     world, settings = plan.source, plan.simulation
     assert isinstance(world, DefaultWorld)
     names = list(plan.contenders)
-    test_day = None if prepared is None else _day_of(world, prepared.bounds["test"].start)
     first_day = settings.first_day
     if first_day is None:
-        first_day = world.num_days if test_day is None else test_day
+        first_day = test_day(plan.split, num_days=world.num_days) if prepared else world.num_days
     seeds = tuple(settings.seeds if settings.seeds is not None else [world.seed])
-    if test_day is not None and first_day < test_day and world.seed in seeds and _use_model(plan):
-        raise UserError(
-            f"simulation.first_day is {first_day}, and the run's model was chosen by what was known on day "
-            f"{test_day}: it would serve days that it has seen. Choose {test_day} or later, or null"
-        )
     oracle = settings.oracle
     if oracle is None and LONG_TERM_ORACLE in names:
         oracle = LONG_TERM_ORACLE
     return Scene(world, seeds, first_day, oracle, settings.reference or names[0])
 
 
-def check_simulation(plan: Plan) -> None:
+def check_simulation(plan: Plan, *, prepared: bool) -> None:
     """Refuse what could not be simulated, before minutes are spent on it.
+
+    Args:
+        plan: of the run.
+        prepared: whether the run's windows were cut, or will be.
 
     Raises:
         UserError: says what is wrong and what to do.
@@ -94,14 +86,20 @@ def check_simulation(plan: Plan) -> None:
             "choose a day up to that one, or raise data.num_days"
         )
     if any(each.serves_models for each in contenders.values()):
-        _check_models(plan, world)
+        _check_models(plan, scene_of(plan, prepared=prepared))
 
 
-def _check_models(plan: Plan, world: DefaultWorld) -> None:
+def test_day(split: TemporalSplit, *, num_days: int) -> int:
+    """The first day of the test window in the log of a world, day 0 its first; see ``TemporalSplit``."""
+    folds_to_come = split.num_folds - 1 - split.fold
+    return max(num_days - split.maturity_days - split.test_days * (1 + folds_to_come), 0)
+
+
+def _check_models(plan: Plan, scene: Scene) -> None:
+    world = scene.world
     card = world.publication(world.mechanisms(), world.behavior_on(0)).card()
     store = NightlyStore(plan.history, card)
-    settings = plan.simulation
-    if settings.first_day == 0:
+    if scene.first_day == 0:
         raise UserError(
             "simulation.first_day is 0, and a model needs at least one day of a log before; choose 1 or later"
         )
@@ -112,7 +110,8 @@ def _check_models(plan: Plan, world: DefaultWorld) -> None:
             for folder in contender.scorer.folders:
                 _check_bundle(name, folder, given)
     if _use_model(plan):
-        _check_trainings(plan, world)
+        _check_the_future(plan, scene)
+        _check_trainings(plan, scene)
 
 
 def _check_bundle(name: str, folder: str, given: set[str]) -> None:
@@ -129,12 +128,21 @@ def _check_bundle(name: str, folder: str, given: set[str]) -> None:
         )
 
 
-def _check_trainings(plan: Plan, world: DefaultWorld) -> None:
+def _check_the_future(plan: Plan, scene: Scene) -> None:
+    """The run's own model must not serve days that it was chosen by."""
+    known = test_day(plan.split, num_days=scene.world.num_days)
+    if scene.first_day < known and scene.world.seed in scene.seeds:
+        raise UserError(
+            f"simulation.first_day is {scene.first_day}, and the run's model was chosen by what was known on "
+            f"day {known}: it would serve days that it has seen. Choose {known} or later, or null"
+        )
+
+
+def _check_trainings(plan: Plan, scene: Scene) -> None:
     """The days that the first training of each kind would see must be more than validation takes."""
-    settings, least = plan.simulation, plan.split.validation_days + 1
-    first_day = settings.first_day if settings.first_day is not None else _earliest_first_day(plan, world)
+    settings, least, first_day = plan.simulation, plan.split.validation_days + 1, scene.first_day
     trainings: list[tuple[str, int]] = []
-    if any(seed != world.seed for seed in settings.seeds or ()):
+    if any(seed != scene.world.seed for seed in scene.seeds):
         trainings.append(("the first model of another seed", first_day))
     if settings.retrain_every_days and any(each.retrain for each in plan.contenders.values()):
         trainings.append(("the first retraining", first_day + settings.retrain_every_days))
@@ -148,15 +156,5 @@ def _check_trainings(plan: Plan, world: DefaultWorld) -> None:
             )
 
 
-def _earliest_first_day(plan: Plan, world: DefaultWorld) -> int:
-    split = plan.split
-    return max(world.num_days - split.maturity_days - split.test_days * (split.num_folds - split.fold), 0)
-
-
 def _use_model(plan: Plan) -> bool:
     return need_the_runs_model(plan.contenders.values())
-
-
-def _day_of(world: DefaultWorld, moment: pd.Timestamp) -> int:
-    start = pd.Timestamp(world.start, tz=world.time_zone)
-    return local_day(moment, world.time_zone) - local_day(start.tz_convert("UTC"), world.time_zone)
