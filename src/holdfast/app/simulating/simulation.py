@@ -105,7 +105,7 @@ class _World:
             num_days=settings.num_days,
             threads=settings.threads,
         )
-        self._doing, self._served = "", 0
+        self._doing, self._served, self._done_before = "", 0, 0
         self._first_models = FirstModels(
             plan=self._plan,
             arena=self._arena,
@@ -124,13 +124,15 @@ class _World:
             return folder
         settings = self._plan.simulation
         self._doing = f"seed {self._arena.seed}, {name}"
-        self._show(0, "the world until the first day")
+        names, seeds = list(self._plan.contenders), self._simulation.scene.seeds
+        self._done_before = seeds.index(self._arena.seed) * len(names) + names.index(name)
+        self._show(0, "getting ready")
         server = self._server(name, contender, folder.models)
         first = self._arena.first_day
 
         def on_day(figures: DayFigures) -> None:
             served = figures.day - first + 1
-            self._show(served, f"day {served} of {settings.num_days}, {figures.clicks:,} clicks")
+            self._show(served, f"day {served}/{settings.num_days}")
 
         serve(
             name,
@@ -176,8 +178,10 @@ class _World:
 
     def _show(self, served: int, text: str) -> None:
         self._served = served
-        done = served / self._plan.simulation.num_days
-        self._simulation.line.update(done=done, text=f"{self._doing}: {text}")
+        plan, seeds = self._plan, self._simulation.scene.seeds
+        done = self._done_before + served / plan.simulation.num_days
+        total = len(plan.contenders) * len(seeds)
+        self._simulation.line.update(done=done / total, text=f"{self._doing}: {text}")
 
     def _training(self, text: str) -> None:
         self._show(self._served, f"training, {text}")
