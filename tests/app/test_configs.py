@@ -155,6 +155,20 @@ def test_a_users_own_folder_comes_first_on_the_search_path(tmp_path):
     check_config(config)
 
 
+def test_a_contender_of_ones_own_is_a_file_that_puts_parts_together(tmp_path):
+    (tmp_path / "policy").mkdir()
+    (tmp_path / "policy" / "careful.yaml").write_text(
+        "# @package policy.careful\n# One slot given to chance.\ndefaults:\n  - scorer: trained_model\n"
+        "  - exploration: random_slots\n  - _self_\n"
+        "_target_: holdfast.app.simulating.contenders.ContenderSettings\nretrain: true\n"
+    )
+    words = ["policy=[uniform,careful]", "policy.careful.exploration.num_random=2"]
+    made = plan(compose(words, config_dir=str(tmp_path))).contenders
+    assert list(made) == ["uniform", "careful"]
+    assert made["careful"].retrain
+    assert made["careful"].exploration.label == "random_slots(2,anywhere)"
+
+
 def test_a_component_of_another_kind_is_refused_by_name(tmp_path):
     (tmp_path / "model" / "mixture").mkdir(parents=True)
     (tmp_path / "model" / "mixture" / "odd.yaml").write_text(

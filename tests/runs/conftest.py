@@ -30,7 +30,7 @@ SMALL = (
     "model.ranker.tower_widths=[8]",
     "model.ranker.embedding_dim=4",
     "trainer.max_epochs=2",
-    "trainer.batch_size=512",
+    "trainer.batch_size=128",
     "evaluation.num_resamples=20",
     "tracking=local",
 )

@@ -177,3 +177,20 @@ def test_a_policy_that_breaks_is_named_with_its_day(morning: Morning):
 def test_impossible_schedules_are_refused(fields: dict[str, int], message: str, morning: Morning):
     with pytest.raises(ValueError, match=message):
         loop(morning, **fields)
+
+
+def test_the_behavior_may_change_from_day_to_day():
+    def behavior_on(day: int) -> Policy:
+        return POPULAR if day >= 1 else BEHAVIOR
+
+    changed = morning_after(published(), behavior_on, day=3)
+    assert [day.policy for day in changed.logged] == [BEHAVIOR.name, POPULAR.name, POPULAR.name]
+    same = morning_after(published(), lambda day: BEHAVIOR, day=3)
+    assert pickle.dumps(same) == pickle.dumps(morning_after(published(), BEHAVIOR, day=3))
+
+
+def test_a_loop_says_which_day_comes(morning: Morning):
+    running = loop(morning)
+    assert running.day == 3
+    running.step()
+    assert running.day == running.morning().day == 4

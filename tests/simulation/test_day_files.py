@@ -56,3 +56,15 @@ def test_what_came_before_a_failure_is_kept(tmp_path: Path):
     with pytest.raises(ValueError, match="no more"):
         keep_days(breaks_off(), WORLD.publication(parts, policy), kept)
     assert [day.day for day in kept] == [0, 1]
+
+
+def test_days_that_are_there_already_count_and_later_ones_are_written_over(tmp_path: Path):
+    publication = WORLD.publication(WORLD.mechanisms(), WORLD.behavior_on(0))
+    days = [publication.in_order(day) for day in days_of(publication.parts, WORLD.behavior_on(0))]
+    first = DayFiles(tmp_path)
+    for day in days[:3]:
+        first.append(day)
+    again = DayFiles(tmp_path, length=2)
+    assert [day.day for day in again] == [days[0].day, days[1].day]
+    again.append(days[3])
+    assert [day.day for day in again] == [days[0].day, days[1].day, days[3].day]

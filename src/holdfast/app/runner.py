@@ -29,7 +29,8 @@ from holdfast.app.run_folder import (
 )
 from holdfast.app.settings import STAGES, RunSettings
 from holdfast.app.simulating.contenders import need_the_runs_model
-from holdfast.app.stages import REPORTED, STAGE_FUNCTIONS, Run, needs, resting_on
+from holdfast.app.stage_order import REPORTED, needs, resting_on
+from holdfast.app.stages import STAGE_FUNCTIONS, Run
 from holdfast.core.errors import UserError
 from holdfast.core.files import clear_unfinished, read_json, write_json
 
@@ -132,7 +133,7 @@ def _check_needs(folder: RunFolder, plan: Plan, done: set[str]) -> None:
             lacking = f"{folder.path} would lack then" if folder.is_run else "a new run lacks"
             raise UserError(
                 f"the stage {stage!r} needs {' and '.join(missing)}, which {lacking}{why}; "
-                f"say stages=[{','.join([*missing, stage])}], or "
+                f"say stages=[{','.join([*missing, stage])}] or "
                 f"{'resume=true' if folder.is_run else 'name a saved run with run_dir=...'}"
             )
         done = (done - set(resting_on(stage))) | {stage}

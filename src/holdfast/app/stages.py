@@ -6,7 +6,7 @@ at all. So each runs alone on a saved run, and after an interruption, by the ver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,6 @@ from holdfast.app.new_ranker import new_ranker
 from holdfast.app.prepared_run import PreparedRun, save_prepared, usable_heads
 from holdfast.app.ranks import others_assist
 from holdfast.app.run_folder import RunFolder
-from holdfast.app.settings import STAGES
 from holdfast.app.simulating.contenders import need_the_runs_model
 from holdfast.core.files import read_json, whole_file, whole_folder, write_json, write_text
 from holdfast.models.ranker import Ranker
@@ -29,19 +28,6 @@ if TYPE_CHECKING:
 
     # Lightning takes seconds to import; only training needs it
     from holdfast.training.fit import FitResult
-
-NEEDS: dict[str, tuple[str, ...]] = {
-    "prepare": (),
-    "fit": ("prepare",),
-    "evaluate": ("prepare", "fit"),
-    "simulate": (),  # and prepare and fit, where the run's own model takes part
-    "export": ("prepare", "fit"),
-    "report": (),
-}
-REPORTED = ("prepare", "simulate")
-"""A report needs at least one of them."""
-RESTS_ALSO_ON = {"simulate": ("prepare", "fit"), "report": ("prepare",)}
-"""Stages that a result is made from where they were done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,23 +56,6 @@ class Run:
         ranker = self.fresh_ranker()
         ranker.load_state_dict(load_best(self.folder.fit))
         return ranker.eval()
-
-
-def resting_on(stage: str) -> tuple[str, ...]:
-    """The stages whose results are out of date once a stage has been done again."""
-    later = STAGES[STAGES.index(stage) + 1 :]
-    return tuple(
-        each for each in later if stage in (*NEEDS[each], *RESTS_ALSO_ON.get(each, ())) or each == "report"
-    )
-
-
-def needs(stage: str, plan: Plan, done: Collection[str]) -> tuple[str, ...]:
-    """The stages that must have been done before a stage of this plan, given those that were."""
-    if stage == "simulate" and need_the_runs_model(plan.contenders.values()):
-        return ("prepare", "fit")
-    if stage == "report" and not set(REPORTED) & set(done):
-        return (REPORTED[0],)
-    return NEEDS[stage]
 
 
 def prepare(run: Run, *, resume: bool) -> None:
