@@ -18,7 +18,7 @@ from holdfast.core.shipped import shipped_folder
 
 CONFIGS = shipped_folder("configs")
 GROUP_FILES = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent != CONFIGS)
-STUDIES = sorted(shipped_folder("experiments").glob("*/experiment/*.yaml"))
+STUDIES = sorted(shipped_folder("experiments").glob("*/experiment/**/*.yaml"))
 NEEDS_A_ROOT = {"parquet", "ebnerd", "kuairand", "open_bandit"}
 
 
@@ -51,7 +51,7 @@ def chosen(path: Path) -> list[str]:
 def test_the_tree_holds_what_it_is_thought_to_hold():
     # A file that nobody composes is a file that nobody tests: change the count when one is added.
     assert len(GROUP_FILES) == 47
-    assert len(STUDIES) == 1
+    assert len(STUDIES) == 7
 
 
 @pytest.mark.parametrize("path", GROUP_FILES, ids=choice)
@@ -66,10 +66,16 @@ def test_every_option_of_every_group_builds(path, tmp_path):
     assert made.settings.stages
 
 
-@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def study(path: Path) -> str:
+    """As it is asked for: its path below its study's folder ``experiment``."""
+    parts = path.with_suffix("").parts
+    return "/".join(parts[parts.index("experiment") + 1 :])
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=study)
 def test_every_study_builds_and_opens_with_its_question(path):
-    made = plan(compose([f"experiment={path.stem}"]))
-    assert made.settings.name == path.stem
+    made = plan(compose([f"experiment={study(path)}"]))
+    assert made.settings.name == study(path).replace("/", "_")
     assert made.settings.question.endswith("?")
     assert "?" in path.read_text().splitlines()[1], "a study's file opens with the question it asks"
 
