@@ -6,12 +6,20 @@ import ast
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import holdfast
 from holdfast.core.errors import UserError
+from holdfast.data.canonical import COLUMN_NAMES
+from holdfast.data.log import Log
 from holdfast.data.readers.parquet import ParquetLog
+from holdfast.simulation.closed_loop import ClosedLoop, Schedule, morning_after
 from holdfast.simulation.items import Items
+from holdfast.simulation.policies.assembly import assembled
+from holdfast.simulation.policies.epsilon_greedy import EpsilonGreedySlates
+from holdfast.simulation.policies.rows import RowsScored
+from holdfast.simulation.policy import Policy
 from holdfast.simulation.truth import read_truth
 from holdfast.simulation.users import Users
 from holdfast.simulation.world import DefaultWorld
@@ -22,6 +30,21 @@ TRUTH_MODULES = {"truth", "mechanisms", "state", "record", "visit_day", "day_fil
 TRUTH_NAMES = {"Truth", "read_truth", "truth_of", "Mechanisms", "CandidateTruth", "candidate_truth"}
 TRUTH_ATTRIBUTES = {"truth", "mechanisms"}
 OUTSIDE = sorted(path for path in PACKAGE.rglob("*.py") if "simulation" not in path.parts)
+# They let worlds run, so a day passes through their hands; what trains, scores and judges is not among them.
+REFEREES = {
+    f"app/simulating/{name}.py"
+    for name in (
+        "arena",
+        "contender_folder",
+        "first_models",
+        "model_server",
+        "predictions",
+        "scene",
+        "served_features",
+        "server",
+        "serving",
+    )
+}
 
 
 def glimpses(source: str) -> list[str]:
@@ -60,7 +83,11 @@ def test_the_search_finds_what_it_looks_for():
     assert glimpses("from holdfast.simulation.world import DefaultWorld\nDefaultWorld().read()") == []
 
 
-@pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def place(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+@pytest.mark.parametrize("path", [path for path in OUTSIDE if place(path) not in REFEREES], ids=place)
 def test_no_module_outside_simulation_reaches_for_the_truth(path: Path):
     assert glimpses(path.read_text(encoding="utf-8")) == []
 
@@ -68,6 +95,37 @@ def test_no_module_outside_simulation_reaches_for_the_truth(path: Path):
 def test_the_search_covers_what_trains():
     names = {path.relative_to(PACKAGE).parts[0] for path in OUTSIDE}
     assert {"app", "data", "evaluation", "models", "objectives", "serving", "training"} <= names
+    searched = {place(path) for path in OUTSIDE} - REFEREES
+    assert {"app/simulating/training.py", "app/simulating/ensemble.py"} <= searched
+
+
+def test_a_referee_is_named_only_where_it_has_to_be():
+    for name in REFEREES:
+        assert glimpses((PACKAGE / name).read_text(encoding="utf-8")), name
+
+
+def test_training_in_a_closed_loop_is_given_the_log_and_scoring_the_rows_and_nothing_else():
+    world = DefaultWorld(num_users=150, num_items=120, num_days=5, burn_in_days=1)
+    behavior = world.behavior_on(0)
+    publication = world.publication(world.mechanisms(), behavior)
+    known = {*COLUMN_NAMES, *(feature.name for feature in publication.card().features)}
+    given: list[set[str]] = []
+
+    def score(rows: pd.DataFrame) -> np.ndarray:
+        given.append(set(rows.columns))
+        return rows["editor_score"].fillna(0.0).to_numpy()
+
+    def retrain(log: Log, day: int) -> Policy:
+        given.append(set(log.frame.columns))
+        scorer = RowsScored(model=score, publication=publication)
+        return assembled(EpsilonGreedySlates(epsilon=0.1), [scorer], ranker="spy", version=day)
+
+    morning = morning_after(publication, behavior, day=2)
+    schedule = Schedule(first_day=2, num_days=3, every_days=1)
+    ClosedLoop(publication, morning, behavior, schedule=schedule, retrain=retrain).finish()
+    assert len(given) > 4
+    for columns in given:
+        assert columns <= known, columns - known
 
 
 def test_only_the_application_knows_of_worlds_at_all():
