@@ -66,6 +66,8 @@ def make_window(rows: int, seed: int, name: str = "train") -> EncodedWindow:
         follow_up_days=zeros,
         recency_days=zeros.astype(np.float32),
         active_days_7=zeros.astype(np.float32),
+        policy=zeros,
+        policies=("logged",),
     )
 
 

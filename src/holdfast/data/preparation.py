@@ -212,6 +212,7 @@ def _prepared(
     inputs = encoder.transform(rows)
     frame, day = inside.frame, inside.local_days()
     follow_up = follow_up_days(inside, horizon_days=horizon_days)
+    policy, policies = _policies(frame)
     user = frame["user_id"] if "user_id" in frame else pd.Series(np.arange(len(frame)))
     encoded = EncodedWindow(
         name=window.name,
@@ -233,6 +234,8 @@ def _prepared(
         follow_up_days=follow_up,
         recency_days=_numbers(rows, RECENCY, default=np.nan).astype(np.float32),
         active_days_7=_numbers(rows, FREQUENCY, default=0).astype(np.float32),
+        policy=policy,
+        policies=policies,
     )
     matured = float((follow_up >= horizon_days).mean()) if len(frame) else 0.0
     return PreparedWindow(encoded, rows, matured)
@@ -248,6 +251,14 @@ def _codes(frame: pd.DataFrame, name: str) -> Ints:
     if name not in frame:
         return np.arange(len(frame), dtype=np.int64)
     return pd.factorize(frame[name], use_na_sentinel=False)[0].astype(np.int64)
+
+
+def _policies(frame: pd.DataFrame) -> tuple[Ints, tuple[str, ...]]:
+    """Place of each row's policy among the names, -1 where it is not known, ``[N]``; and the names."""
+    if "policy" not in frame:
+        return np.full(len(frame), -1, dtype=np.int64), ()
+    codes, names = pd.factorize(frame["policy"].astype("string"), sort=True)
+    return codes.astype(np.int64), tuple(str(name) for name in names)
 
 
 def _numbers(frame: pd.DataFrame, name: str, *, default: float) -> Floats:
