@@ -13,6 +13,7 @@ from holdfast.app.schema import TARGET, build, check, schema_of
 from holdfast.app.settings import RunSettings
 from holdfast.core.errors import UserError
 from holdfast.core.protocols import Fusion, Head, Mixture
+from holdfast.core.return_head import ReturnHead
 from holdfast.data.encoder import EncoderSettings
 from holdfast.data.history import TrailingHistory
 from holdfast.data.log import LogSource
@@ -113,6 +114,7 @@ def plan(config: DictConfig) -> Plan:
         for key in ("split", "history", "encoder", "optimizer", "trainer", "evaluation", "tracking")
     }
     made["fusion"] = _kind(config, "fusion", Fusion)
+    _check_horizon(heads, horizon_days=run_settings(config).horizon_days)
     _check_together(made["fusion"], build(config, "objective.balance"), made["trainer"], heads)
     return Plan(
         settings=run_settings(config),
@@ -140,6 +142,16 @@ def _check_together(
             check_it()
         except ValueError as error:
             raise UserError(f"{key}: {error}") from error
+
+
+def _check_horizon(heads: dict[str, Head], *, horizon_days: int) -> None:
+    """Refuse a head that asks for longer absences than the labels tell apart."""
+    for name, head in heads.items():
+        if isinstance(head, ReturnHead) and head.horizon_days > horizon_days:
+            raise UserError(
+                f"model.heads.{name}.horizon_days is {head.horizon_days}, and labels tell apart "
+                f"{horizon_days} days: raise horizon_days to {head.horizon_days}, or lower the head's"
+            )
 
 
 def _kind(config: DictConfig, key: str, protocol: type[Any]) -> Any:

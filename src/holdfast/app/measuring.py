@@ -14,6 +14,8 @@ import pandas as pd
 from holdfast.app.composition import Plan
 from holdfast.app.prepared_run import PreparedRun
 from holdfast.core.arrays import Floats
+from holdfast.core.protocols import Head
+from holdfast.core.return_head import ReturnHead
 from holdfast.data.encoded import EncodedWindow
 from holdfast.evaluation.calibration_tables import calibration_by_decile
 from holdfast.evaluation.daily import click_by_day, dwell_by_day, retention_by_day
@@ -87,6 +89,13 @@ def _baseline(prepared: PreparedRun, plan: Plan) -> RecencyFrequencyBaseline | N
     )
 
 
+def predicted_days(head: Head | None, *, horizon_days: int) -> tuple[int, ...]:
+    """The days d, ascending, for which a head of return predicts the chance to be back within d days."""
+    if isinstance(head, ReturnHead):
+        return head.predicted_days
+    return tuple(range(1, horizon_days + 1))
+
+
 class _Measured:
     """One window, predicted."""
 
@@ -98,6 +107,8 @@ class _Measured:
         self.window, self.plan, self.baseline = window, plan, baseline
         self.outputs = predict(ranker, window, fusion=plan.fusion)
         self.scores = {name: self.outputs[head.score] for name, head in ranker.heads.items()}
+        horizon = plan.settings.horizon_days
+        self.days = predicted_days(ranker.heads.get("retention"), horizon_days=horizon)
         self.weights: Floats | None = None
         if not np.isnan(window.propensity).any():
             # Also where losses were not weighted: what was logged can be weighted, whoever trained on it.
@@ -118,9 +129,8 @@ class _Measured:
 
     def metrics(self) -> list[MetricValue]:
         """Every metric of the window."""
-        horizon = self.plan.settings.horizon_days
-        # Horizons beyond the head's are not asked of it; its own always is, if no other is left.
-        days = [each for each in self.plan.evaluation.retention_days if each <= horizon] or [horizon]
+        # Days that the head does not predict are not asked of it; its longest is, if no other is left.
+        days = [each for each in self.plan.evaluation.retention_days if each in self.days] or [self.days[-1]]
         return evaluate_window(
             users=self.window.user,
             settings=replace(self.plan.evaluation, retention_days=days),
@@ -158,7 +168,7 @@ class _Measured:
         value, event, _ = self._outcome("retention")
         window = self.window
         return RetentionRows(
-            return_probability_by_day=self.outputs["return_by_day"],
+            return_probability_by_day=self._return_by_day(),
             value=value,
             event=event,
             follow_up_days=window.follow_up_days,
@@ -169,6 +179,14 @@ class _Measured:
             else self.baseline.return_probability_by_day(window.recency_days, window.active_days_7),
             weight=self._weight("retention"),
         )
+
+    def _return_by_day(self) -> Floats:
+        """Chance to be back within d = 1, 2, ... days, ``[N, H]``; NaN for days that the head leaves open."""
+        if "return_by_day" in self.outputs:
+            return self.outputs["return_by_day"]
+        by_day = np.full((len(self.window), self.days[-1]), np.nan)
+        by_day[:, -1] = self.outputs["return_probability"]
+        return by_day
 
     def _ranking(self) -> RankingRows | None:
         if "click" not in self.scores:
@@ -204,12 +222,12 @@ class _Measured:
         return tables
 
     def _return_calibration(self) -> pd.DataFrame:
-        """Share of user-days that were back within d days, predicted and observed, for d = 1 to H."""
+        """Share of user-days back within d days, predicted and observed, for each d that is predicted."""
         value, event, _ = self._outcome("retention")
         window, parts = self.window, []
-        for days in range(1, self.plan.settings.horizon_days + 1):
+        for days in self.days:
             matured = matured_user_days(
-                self.outputs["return_by_day"],
+                self._return_by_day(),
                 value,
                 event,
                 window.follow_up_days,
@@ -238,12 +256,12 @@ class _Measured:
             value, event, _ = self._outcome("retention")
             parts.append(
                 retention_by_day(
-                    self.outputs["return_by_day"],
+                    self._return_by_day(),
                     value,
                     event,
                     window.follow_up_days,
                     user_days=window.user_day,
-                    horizon=1,
+                    horizon=self.days[0],
                     **shared,
                 )
             )

@@ -41,6 +41,13 @@ def unknown_in_validation(run: PreparedRun) -> Iterator[str]:
         )
 
 
+def head_notes(summary: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader must know of the heads that were fitted on the train window."""
+    for name, notes in summary.get("head_notes", {}).items():
+        for note in notes:
+            yield f"{name} head: {note}"
+
+
 def _window(run: PreparedRun, name: str) -> str:
     window, zone = run.bounds[name], run.card.time_zone
     first = window.start.tz_convert(zone)
@@ -85,6 +92,23 @@ def fitted(summary: Mapping[str, Any]) -> Iterator[str]:
             f"{unit}, "
             f"clipped {each['clipped_share']:.1%}, largest {each['largest_weight']:.1f}"
         )
+    for name, each in summary.get("targets", {}).items():
+        line = f"{name} learns from {count(each['known_rows']['train'])} rows"
+        if each["imputed_rows"]:
+            line += f", {count(each['imputed_rows']['train'])} of them by a surrogate index"
+        yield f"{line}; {count(each['left_out_rows']['train'])} are too recent for this head"
+
+
+def doubtful_targets(summary: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader must know of the outcomes that heads learned from."""
+    for name, each in summary.get("targets", {}).items():
+        for warning in each["warnings"]:
+            yield f"{name}: {warning}"
+        if not each["known_rows"]["validation"]:
+            yield (
+                f"no {name} of the validation window is old enough for this head: epochs are chosen without "
+                "it. Lengthen split.validation_gap_days, or take a head that learns from censored rows"
+            )
 
 
 def evaluated(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -6,13 +6,14 @@ at all. So each runs alone on a saved run, and after an interruption, by the ver
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from holdfast.app import sayings
 from holdfast.app.composition import Plan
 from holdfast.app.console import Console
+from holdfast.app.head_fitting import dwell_population, fit_heads
 from holdfast.app.manifest import code_version_text
 from holdfast.app.prepared_run import PreparedRun, save_prepared, usable_heads
 from holdfast.app.ranks import others_assist
@@ -57,7 +58,7 @@ class Run:
                 prepared.encoder().schema,
                 settings=self.plan.ranker,
                 mixture=self.plan.mixture,
-                heads={name: self.plan.heads[name] for name in prepared.objectives},
+                heads=prepared.heads(self.plan.heads),
                 seed=self.plan.settings.seed,
             )
         except ValueError as error:
@@ -81,6 +82,7 @@ def resting_on(stage: str) -> tuple[str, ...]:
 def prepare(run: Run, *, resume: bool) -> None:
     """Read the log, cut it in time, encode it: nothing is fitted on what was not known yet."""
     from holdfast.data.preparation import prepare_windows
+    from holdfast.training.targets import check_teachable
 
     plan = run.plan
     with run.console.working("prepare", "reading the log"):
@@ -102,18 +104,27 @@ def prepare(run: Run, *, resume: bool) -> None:
             encoder=plan.encoder,
             objectives=objectives,
             horizon_days=plan.settings.horizon_days,
+            dwell_population=dwell_population(plan.heads),
         )
         train, validation = prepared.windows["train"], prepared.windows["validation"]
         # Refused now rather than after the first minutes of training.
+        check_teachable(train, {name: plan.heads[name] for name in objectives})
         weighting = plan.weighting.resolved(train.propensity, train.known)
         weighting.resolved(validation.propensity, validation.known)
         history = [feature.name for feature in plan.history.features()]
-        saved = save_prepared(run.folder.prepared, log, prepared, history_features=history, dropped=dropped)
+        saved = save_prepared(
+            run.folder.prepared,
+            log,
+            prepared,
+            heads=fit_heads(plan.heads, train),
+            history_features=history,
+            dropped=dropped,
+        )
     record = read_json(run.folder.manifest_file)
     write_json(run.folder.manifest_file, {**record, "data_fingerprint": saved.summary["fingerprint"]})
     for line in sayings.prepared(saved, horizon_days=plan.settings.horizon_days):
         run.console.say("prepare", line)
-    for warning in sayings.unknown_in_validation(saved):
+    for warning in (*sayings.unknown_in_validation(saved), *sayings.head_notes(saved.summary)):
         run.console.warn("prepare", warning)
 
 
@@ -134,6 +145,8 @@ def fit(run: Run, *, resume: bool) -> None:
     )
     for line_of_text in sayings.fitted(summary):
         run.console.say("fit", line_of_text)
+    for warning in sayings.doubtful_targets(summary):
+        run.console.warn("fit", warning)
 
 
 def train(run: Run, *, resume: bool) -> tuple[FitResult, int]:
@@ -176,19 +189,21 @@ def fit_summary(result: FitResult, num_weights: int) -> dict[str, Any]:
         "num_weights": num_weights,
         "train_weights": {name: asdict(each) for name, each in result.train_weights.items()},
         "validation_weights": {name: asdict(each) for name, each in result.validation_weights.items()},
+        "targets": {name: asdict(each) for name, each in result.targets.items()},
     }
 
 
 def evaluate(run: Run, *, resume: bool) -> None:
     """Measure every head and the fused ranking on windows that training never saw."""
-    from holdfast.app.measuring import evaluate_run
+    from holdfast.app.measuring import evaluate_run, predicted_days
 
-    horizon = run.plan.settings.horizon_days
-    beyond = [days for days in run.plan.evaluation.retention_days if days > horizon]
-    if beyond and "retention" in run.prepared.objectives:
-        run.console.warn(
-            "evaluate", f"return within {beyond} days is not measured: horizon_days is {horizon}"
-        )
+    if "retention" in run.prepared.objectives:
+        predicted = predicted_days(run.plan.heads["retention"], horizon_days=run.plan.settings.horizon_days)
+        beyond = [days for days in run.plan.evaluation.retention_days if days not in predicted]
+        if beyond:
+            run.console.warn(
+                "evaluate", f"return within {beyond} days is not measured: {_reach(run.plan, predicted)}"
+            )
     with run.console.working("evaluate", "predicting, measuring, resampling users"):
         evaluation = evaluate_run(run.prepared, run.trained_ranker(), run.plan)
     run.folder.tables.mkdir(exist_ok=True)
@@ -200,6 +215,13 @@ def evaluate(run: Run, *, resume: bool) -> None:
     run.run_log.log_summary(evaluation.flat())
     for line in sayings.evaluated(evaluation.metrics):
         run.console.say("evaluate", line)
+
+
+def _reach(plan: Plan, predicted: Sequence[int]) -> str:
+    horizon = plan.settings.horizon_days
+    if len(predicted) == horizon:
+        return f"horizon_days is {horizon}"
+    return f"{type(plan.heads['retention']).__name__} predicts {list(predicted)} of {horizon} days"
 
 
 def export(run: Run, *, resume: bool) -> None:

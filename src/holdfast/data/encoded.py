@@ -45,7 +45,7 @@ class EncodedWindow:
         follow_up_days: whole days after the row's own whose visits are known, int64 ``[N]``.
         recency_days: days since the user's last earlier active day, float32 ``[N]``; NaN for a first visit.
         active_days_7: the user's active days in the seven days before, float32 ``[N]``.
-        policy: place in ``policies`` of the behavior policy that logged the row, int64 ``[N]``; -1 if unknown.
+        policy: place in ``policies`` of the policy that logged the row, int64 ``[N]``; -1 if unknown.
         policies: names of the behavior policies, in alphabetical order.
     """
 

@@ -96,7 +96,8 @@ def retention_metrics(
     """Retention metrics of a window, unweighted and, with ``weight``, propensity-weighted.
 
     Args:
-        return_probability_by_day: chance to be back within d = 1 to H days, ``[N, H]``.
+        return_probability_by_day: chance to be back within d = 1 to H days, ``[N, H]``; NaN in all rows for
+            days that are not predicted.
         value: days until the user was back, or for which it is known that they were not, ``[N]``.
         event: False where ``value`` is only a lower bound, ``[N]``.
         follow_up_days: whole days after the row's own whose visits are known, ``[N]``.
@@ -121,8 +122,9 @@ def retention_metrics(
     results = []
     for weights in versions:
         for horizon in horizons:
-            if horizon > longest:
-                results += _beyond(horizon, longest, baseline is not None, weights is not None)
+            why = _not_predicted(horizon, longest, predicted)
+            if why:
+                results += _undefined(horizon, why, baseline is not None, weights is not None)
                 continue
             matured = matured_user_days(
                 predicted,
@@ -184,12 +186,20 @@ def _difference(first: WeightedMetric, second: WeightedMetric) -> WeightedMetric
     return difference
 
 
-def _beyond(horizon: int, longest: int, with_baseline: bool, weighted: bool) -> list[MetricValue]:
+def _not_predicted(horizon: int, longest: int, predicted: Floats) -> str:
+    """Why there is no prediction for a horizon; empty where there is one."""
+    if horizon > longest:
+        return f"undefined: predictions reach {longest} days ahead, the horizon is {horizon}"
+    if not _predicted(predicted)[horizon - 1]:
+        return f"undefined: the head does not predict a return within {horizon} days"
+    return ""
+
+
+def _undefined(horizon: int, why: str, with_baseline: bool, weighted: bool) -> list[MetricValue]:
     names = ["auc", "brier", "calibration"]
     if with_baseline:
         names += ["baseline_auc", "baseline_brier", "auc_minus_baseline"]
     suffix = WEIGHTED_SUFFIX if weighted else ""
-    why = f"undefined: predictions reach {longest} days ahead, the horizon is {horizon}"
     return [
         MetricValue(f"retention/d{horizon}/{name}{suffix}", None, None, None, 0, weighted, why)
         for name in names
@@ -202,8 +212,13 @@ def _maturity_note(matured: MaturedUserDays, user_days: Ints, days: Ints) -> str
     return f"{rows} of {all_rows} user-days matured, on {counted} of {all_days} days"
 
 
+def _predicted(matrix: Floats) -> Bools:
+    """Which days are predicted, ``[H]``; all of them where there is no row."""
+    return np.asarray(~np.isnan(matrix).all(axis=0) | (matrix.shape[0] == 0))
+
+
 def _by_day(values: ArrayLike, name: str) -> Floats:
-    """The matrix as float64 ``[N, H]``.
+    """The matrix as float64 ``[N, H]``; a column of nothing but NaN is a day that is not predicted.
 
     Raises:
         ValueError: it is no matrix, holds a value outside [0, 1], or falls with the days.
@@ -211,8 +226,9 @@ def _by_day(values: ArrayLike, name: str) -> Floats:
     matrix = np.asarray(values, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[1] == 0:
         raise ValueError(f"{name} has shape {matrix.shape}; expected [rows, days], at least one day")
-    checks.probabilities(matrix.ravel(), name=name)
-    falls: Bools = np.diff(matrix, axis=1) < -1e-6
+    predicted = matrix[:, _predicted(matrix)]
+    checks.probabilities(predicted.ravel(), name=name)
+    falls: Bools = np.diff(predicted, axis=1) < -1e-6
     if falls.any():
         raise ValueError(
             f"{name} falls with the days; pass the chance to be back within d days, not on day d"

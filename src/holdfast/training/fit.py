@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +37,7 @@ from holdfast.training.progress import Progress, Watch
 from holdfast.training.quiet import environment_kept, quiet_lightning, torch_state_kept
 from holdfast.training.selection import Selection, check_criterion
 from holdfast.training.settings import OptimizerSettings, TrainerSettings
+from holdfast.training.targets import TargetNotes, head_targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,7 @@ class FitResult:
         validation_weights: the same for validation.
         rows_per_second: rows that all processes trained on in a second, loading included, validation and
             checkpoints not; 0 where a resumed run had nothing left to do.
+        targets: what became of outcomes that a head wanted otherwise than they were prepared, by objective.
     """
 
     criterion: str
@@ -63,6 +65,7 @@ class FitResult:
     train_weights: dict[str, WeightDiagnostics]
     validation_weights: dict[str, WeightDiagnostics]
     rows_per_second: float
+    targets: dict[str, TargetNotes] = field(default_factory=dict)
 
 
 def fit(
@@ -106,6 +109,7 @@ def fit(
         ValueError: the windows do not fit the ranker.
     """
     train, validation = (_prepare(window, ranker) for window in (train, validation))
+    train, validation, targets = head_targets(train, validation, ranker.heads)
     check_criterion(settings.criterion, objectives=ranker.objectives, known=known_rows(validation))
     weighting = weighting.resolved(train.propensity, train.known)
     train_weights, train_trust = _weights(train, weighting)
@@ -146,6 +150,7 @@ def fit(
         train_weights=train_trust,
         validation_weights=validation_trust,
         rows_per_second=watch.rows_per_second,
+        targets=targets,
     )
 
 

@@ -37,7 +37,7 @@ def test_what_it_asks_for_and_answers() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"horizon_days": 0}, "horizon_days is 0"),
+        ({"horizon_days": 1}, "horizon_days is 1; it must be at least 2"),
         ({"surrogate_days": 0}, "surrogate_days is 0"),
         ({"horizon_days": 3, "surrogate_days": 3}, "between 1 and 2"),
         ({"ridge": -1.0}, "ridge is -1"),

@@ -14,7 +14,6 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from holdfast.core.batch import Outcome
 from holdfast.core.return_head import ReturnTarget
-from holdfast.models.heads.return_days import check_horizon
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +37,8 @@ class SurrogateReturn:
     treated alike, and is then only an assumption.
 
     Attributes:
-        horizon_days: H, at least 1.
-        surrogate_days: days after which a row has its short-term outcomes, from 1 to H - 1 (1 where H is 1,
-            when nothing is left to impute).
+        horizon_days: H, at least 2.
+        surrogate_days: days after which a row has its short-term outcomes, from 1 to H - 1.
         ridge: penalty on the index's coefficients of scaled columns, >= 0; keeps it finite where a column
             separates the classes.
 
@@ -52,11 +50,15 @@ class SurrogateReturn:
     ridge: float = 1.0
 
     def __post_init__(self) -> None:
-        check_horizon(self.horizon_days)
-        if not 1 <= self.surrogate_days <= max(self.horizon_days - 1, 1):
+        if self.horizon_days < 2:
+            raise ValueError(
+                f"horizon_days is {self.horizon_days}; it must be at least 2, or there is nothing that a "
+                "short-term outcome could stand for"
+            )
+        if not 1 <= self.surrogate_days < self.horizon_days:
             raise ValueError(
                 f"surrogate_days is {self.surrogate_days}; with horizon_days={self.horizon_days} it must lie "
-                f"between 1 and {max(self.horizon_days - 1, 1)}"
+                f"between 1 and {self.horizon_days - 1}"
             )
         if not 0.0 <= self.ridge < math.inf:
             raise ValueError(f"ridge is {self.ridge}; it must be finite and at least 0")
