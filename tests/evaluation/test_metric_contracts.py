@@ -14,6 +14,7 @@ from holdfast.evaluation.discrimination import grouped_auc, roc_auc
 from holdfast.evaluation.dwell_metrics import mean_absolute_error
 from holdfast.evaluation.proper_scores import brier_score, log_loss, normalized_entropy
 from holdfast.evaluation.ranking import mrr, ndcg_at_k
+from holdfast.evaluation.slopes import slope
 
 Columns = dict[str, np.ndarray]
 Metric = Callable[[Columns, np.ndarray | None], float | None]
@@ -33,6 +34,13 @@ ROW_METRICS: dict[str, Metric] = {
     ),
     "ece_by_width": lambda c, w: expected_calibration_error(
         c["probability"], c["label"], num_bins=7, weight=w, binning="width"
+    ),
+    "slope": lambda c, w: slope(c["probability"], c["label"], c["group"], variation="pooled", weight=w),
+    "slope_within": lambda c, w: slope(
+        c["probability"], c["label"], c["group"], variation="within", weight=w
+    ),
+    "slope_between": lambda c, w: slope(
+        c["probability"], c["label"], c["group"], variation="between", weight=w
     ),
     "mean_absolute_error": lambda c, w: mean_absolute_error(c["seconds"], c["dwell"], weight=w),
     "xauc": lambda c, w: xauc(c["seconds"], c["dwell"], weight=w),

@@ -14,14 +14,10 @@ from numpy.typing import ArrayLike
 from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.evaluation import checks
 from holdfast.evaluation.bootstrap import ClusterBootstrap
-from holdfast.evaluation.calibration import prepare_calibration_ratio
-from holdfast.evaluation.discrimination import prepare_roc_auc
-from holdfast.evaluation.measure import Measure, measure, poisson_fallback
-from holdfast.evaluation.metric_value import WEIGHTED_SUFFIX, MetricValue, WeightedMetric
-from holdfast.evaluation.proper_scores import prepare_brier_score
+from holdfast.evaluation.measure import measure
+from holdfast.evaluation.metric_value import WEIGHTED_SUFFIX, MetricValue
+from holdfast.evaluation.retention_measures import measure_names, return_measures
 from holdfast.evaluation.user_days import UserDays, per_user_day
-
-ONE_CLASS = "all user-days have the same label"
 
 
 @dataclass(frozen=True)
@@ -110,8 +106,8 @@ def retention_metrics(
         weight: propensity weights, >= 0, ``[N]``; None for the unweighted version alone.
 
     Returns:
-        For each horizon ``retention/d<d>/auc``, ``brier`` and ``calibration``, and with a baseline also
-        ``baseline_auc``, ``baseline_brier`` and ``auc_minus_baseline``; docs/metrics.md defines them.
+        For each horizon d the measures ``retention/d<d>/...`` of ``retention_measures.measure_names``;
+        docs/metrics.md defines them.
     """
     predicted = _by_day(return_probability_by_day, "return_probability_by_day")
     baseline = None if baseline_by_day is None else _by_day(baseline_by_day, "baseline_by_day")
@@ -140,50 +136,21 @@ def retention_metrics(
             )
             note = _maturity_note(matured, np.asarray(user_days), np.asarray(days))
             results += measure(
-                _measures(matured.rows, horizon, note),
+                return_measures(
+                    matured.rows.columns[0],
+                    matured.rows.columns[1],
+                    matured.user,
+                    name=f"retention/d{horizon}",
+                    note=note,
+                    baseline=None if baseline is None else matured.rows.columns[2],
+                    weight=None if weights is None else matured.rows.weight,
+                ),
                 clusters=matured.user,
                 bootstrap=bootstrap,
                 weight=None if weights is None else matured.rows.weight,
                 unit="matured user-days",
             )
     return results
-
-
-def _measures(rows: UserDays, horizon: int, note: str) -> list[Measure]:
-    name, predicted, label = f"retention/d{horizon}", rows.columns[0], rows.columns[1]
-    own = prepare_roc_auc(predicted, label)
-    no_weight = "the weights sum to 0"
-    measures = [
-        Measure(f"{name}/auc", own, ONE_CLASS, note),
-        Measure(f"{name}/brier", prepare_brier_score(predicted, label), no_weight, note),
-        Measure(
-            f"{name}/calibration",
-            prepare_calibration_ratio(predicted, label),
-            "no return was observed",
-            note,
-            fallback=poisson_fallback(predicted, label),
-        ),
-    ]
-    if len(rows.columns) < 3:
-        return measures
-    theirs = prepare_roc_auc(rows.columns[2], label)
-    baseline_brier = prepare_brier_score(rows.columns[2], label)
-    return [
-        *measures,
-        Measure(f"{name}/baseline_auc", theirs, ONE_CLASS, note),
-        Measure(f"{name}/baseline_brier", baseline_brier, no_weight, note),
-        Measure(f"{name}/auc_minus_baseline", _difference(own, theirs), ONE_CLASS, note),
-    ]
-
-
-def _difference(first: WeightedMetric, second: WeightedMetric) -> WeightedMetric:
-    """The difference on the same weights, so that what both share cancels in its interval."""
-
-    def difference(weight: Floats) -> float | None:
-        one, other = first(weight), second(weight)
-        return None if one is None or other is None else one - other
-
-    return difference
 
 
 def _not_predicted(horizon: int, longest: int, predicted: Floats) -> str:
@@ -196,9 +163,7 @@ def _not_predicted(horizon: int, longest: int, predicted: Floats) -> str:
 
 
 def _undefined(horizon: int, why: str, with_baseline: bool, weighted: bool) -> list[MetricValue]:
-    names = ["auc", "brier", "calibration"]
-    if with_baseline:
-        names += ["baseline_auc", "baseline_brier", "auc_minus_baseline"]
+    names = measure_names(with_baseline=with_baseline)
     suffix = WEIGHTED_SUFFIX if weighted else ""
     return [
         MetricValue(f"retention/d{horizon}/{name}{suffix}", None, None, None, 0, weighted, why)
