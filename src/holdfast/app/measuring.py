@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from holdfast.app.composition import Plan
+from holdfast.app.dwell_measuring import dwell_rows
+from holdfast.app.head_fitting import dwell_population
 from holdfast.app.prepared_run import PreparedRun
 from holdfast.core.arrays import Floats
 from holdfast.core.protocols import Head
@@ -19,7 +21,14 @@ from holdfast.core.return_head import ReturnHead
 from holdfast.data.encoded import EncodedWindow
 from holdfast.evaluation.calibration_tables import calibration_by_decile
 from holdfast.evaluation.daily import click_by_day, dwell_by_day, retention_by_day
-from holdfast.evaluation.evaluate import ClickRows, DwellRows, RankingRows, RetentionRows, evaluate_window
+from holdfast.evaluation.evaluate import (
+    AllRowsDwell,
+    ClickRows,
+    DwellRows,
+    RankingRows,
+    RetentionRows,
+    evaluate_window,
+)
 from holdfast.evaluation.metric_value import MetricValue
 from holdfast.evaluation.ranking import dwell_gain
 from holdfast.evaluation.recency_frequency import RecencyFrequencyBaseline
@@ -107,6 +116,7 @@ class _Measured:
         self.window, self.plan, self.baseline = window, plan, baseline
         self.outputs = predict(ranker, window, fusion=plan.fusion)
         self.scores = {name: self.outputs[head.score] for name, head in ranker.heads.items()}
+        self.population, self.ranker = dwell_population(ranker.heads), ranker
         horizon = plan.settings.horizon_days
         self.days = predicted_days(ranker.heads.get("retention"), horizon_days=horizon)
         self.weights: Floats | None = None
@@ -125,17 +135,22 @@ class _Measured:
     def _outcome(self, objective: str) -> tuple[Floats, Any, Any]:
         index = self.window.index_of(objective)
         window = self.window
-        return window.value[:, index], window.event[:, index], window.known[:, index]
+        value, known = window.value[:, index], window.known[:, index]
+        if objective == "dwell" and self.population == "all":
+            known = known & (value > 0.0)  # the stays; not opened is 0 seconds
+        return value, window.event[:, index], known
 
     def metrics(self) -> list[MetricValue]:
         """Every metric of the window."""
         # Days that the head does not predict are not asked of it; its longest is, if no other is left.
         days = [each for each in self.plan.evaluation.retention_days if each in self.days] or [self.days[-1]]
+        dwell, all_rows_dwell = self._dwell()
         return evaluate_window(
             users=self.window.user,
             settings=replace(self.plan.evaluation, retention_days=days),
             click=self._click(),
-            dwell=self._dwell(),
+            dwell=dwell,
+            all_rows_dwell=all_rows_dwell,
             retention=self._retention(),
             ranking=self._ranking(),
         )
@@ -148,18 +163,17 @@ class _Measured:
             probability=self.scores["click"], value=value, known=known, weight=self._weight("click")
         )
 
-    def _dwell(self) -> DwellRows | None:
+    def _dwell(self) -> tuple[DwellRows | None, AllRowsDwell | None]:
         if "dwell" not in self.scores:
-            return None
-        value, event, known = self._outcome("dwell")
-        # A dwell that the as-of moment cut off says nothing of how long it became; the content's end does.
-        known = known & (event | (value >= self.window.content_seconds))
-        return DwellRows(
-            predicted_seconds=self.scores["dwell"],
-            value=value,
-            event=event,
-            known=known,
+            return None, None
+        return dwell_rows(
+            self.ranker,
+            self.window,
+            self.outputs,
+            population=self.population,
+            limit_seconds=self.plan.evaluation.dwell_limit_seconds,
             weight=self._weight("dwell"),
+            click_weight=self._weight("click") if "click" in self.window.objectives else None,
         )
 
     def _retention(self) -> RetentionRows | None:

@@ -117,7 +117,10 @@ def evaluated(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     if "click/auc" in test:
         yield f"click AUC {said(test['click/auc'])}; predicted/observed {said(test['click/calibration'])}"
     if "dwell/xauc" in test:
-        yield f"dwell XAUC {said(test['dwell/xauc'])}; MAE {said(test['dwell/mae_seconds'], 1)} s"
+        line = f"dwell XAUC {said(test['dwell/xauc'])}; MAE {said(test['dwell/mae_seconds'], 1)} s"
+        if "dwell/crps_seconds" in test:
+            line += f"; CRPS {said(test['dwell/crps_seconds'], 1)} s"
+        yield line
     for name, each in test.items():
         if name.startswith("retention/") and name.endswith("/auc"):
             horizon = name.split("/")[1]
