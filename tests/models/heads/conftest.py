@@ -131,7 +131,7 @@ def half_cut() -> Callable[[Tensor, torch.Generator], Tensor]:
 
 @pytest.fixture(scope="session")
 def maximum_likelihood() -> Callable[..., Estimate]:
-    """Newton's method on equal rows counted once: fits parameters that all rows share: estimates, standard errors ``[P]`` each, and the loss there."""
+    """Fits by Newton's method, equal rows counted once: estimates and errors, ``[P]`` each; the loss there."""
 
     def fit(
         head: Head, value: np.ndarray, event: np.ndarray, *, known: np.ndarray | None = None, steps: int = 25
