@@ -125,9 +125,14 @@ def evaluated(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         if name.startswith("retention/") and name.endswith("/auc"):
             horizon = name.split("/")[1]
             alone = test[f"retention/{horizon}/baseline_auc"]["value"]
-            yield (
+            line = (
                 f"return within {horizon[1:]} d AUC {said(each)} (recency/frequency alone: {number(alone)})"
             )
+            within = test.get(f"retention/{horizon}/auc_by_user")
+            if within is not None:
+                alone = test[f"retention/{horizon}/baseline_auc_by_user"]["value"]
+                line += f"; within users {said(within)} ({number(alone)})"
+            yield line
     fused = next((name for name in test if name.startswith("ranking/ndcg@")), None)
     if fused is not None:
         yield f"fused ranking NDCG@{fused.rsplit('@', 1)[1]} {said(test[fused])}, by clicks"
