@@ -101,7 +101,7 @@ def test_unknown_keys_and_wrong_types_are_refused_before_anything_is_built(overr
     [
         (
             "model.heads.retention.horizon_days=9",
-            r"model\.heads\.retention\.horizon_days is 9, and labels tell apart 7 days: raise horizon_days to 9",
+            r"model\.heads\.retention\.horizon_days is 9, and labels tell apart 7 days: raise",
         ),
         ("split.test_days=0", r"split: split\.test_days is 0; it must be at least 1"),
         ("data.exploration=1.5", r"data: .*exploration"),
