@@ -69,6 +69,7 @@ def make_window(name: str, rows: int, vocabulary: int) -> EncodedWindow:
         recency_days=zeros.astype(np.float32),
         active_days_7=zeros.astype(np.float32),
         policy=zeros,
+        item=zeros,
     )
 
 

@@ -103,6 +103,7 @@ def window() -> EncodedWindow:
         recency_days=rows,
         active_days_7=rows,
         policy=rows,
+        item=rows,
     )
 
 

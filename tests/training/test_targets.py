@@ -40,6 +40,7 @@ def log_of(toy, rows: int = 3000, seed: int = 0, name: str = "train") -> Encoded
         recency_days=np.where(rng.random(rows) < 0.2, np.nan, rng.integers(1, 9, rows)).astype(np.float32),
         active_days_7=rng.integers(0, 8, rows).astype(np.float32),
         policy=rng.integers(0, 2, rows),
+        item=rng.integers(0, 30, rows),
         policies=("first", "second"),
     )
 

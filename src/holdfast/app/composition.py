@@ -21,6 +21,8 @@ from holdfast.data.splits import TemporalSplit
 from holdfast.evaluation.evaluate import EvaluationSettings
 from holdfast.models.ranker import RankerSettings
 from holdfast.objectives.balancing import StaticBalance
+from holdfast.objectives.estimators.rows import LossEstimator
+from holdfast.objectives.propensities.source import PropensitySource
 from holdfast.objectives.weighting import PropensityWeighting
 from holdfast.tracking.weights_and_biases import Wandb
 from holdfast.training.selection import check_criterion
@@ -45,7 +47,9 @@ SINGLE_COMPONENTS = (
     *(group for group in GROUPS if group not in ("model", "objective")),
     "model.ranker",
     "model.mixture",
+    "objective.propensity",
     "objective.weighting",
+    "objective.estimator",
     "objective.balance",
 )
 
@@ -62,7 +66,9 @@ class Plan:
     ranker: RankerSettings
     mixture: Mixture
     heads: dict[str, Head]
+    propensity: PropensitySource
     weighting: PropensityWeighting
+    estimator: LossEstimator
     balance: StaticBalance
     fusion: Fusion
     optimizer: OptimizerSettings
@@ -122,7 +128,9 @@ def plan(config: DictConfig) -> Plan:
         ranker=build(config, "model.ranker"),
         mixture=_kind(config, "model.mixture", Mixture),
         heads=heads,
+        propensity=_kind(config, "objective.propensity", PropensitySource),
         weighting=build(config, "objective.weighting"),
+        estimator=_estimator(config, heads),
         balance=build(config, "objective.balance"),
         **made,
     )
@@ -152,6 +160,15 @@ def _check_horizon(heads: dict[str, Head], *, horizon_days: int) -> None:
                 f"model.heads.{name}.horizon_days is {head.horizon_days}, and labels tell apart "
                 f"{horizon_days} days: raise horizon_days to {head.horizon_days}, or lower the head's"
             )
+
+
+def _estimator(config: DictConfig, heads: dict[str, Head]) -> LossEstimator:
+    """The estimator of losses after a click, held against the heads that it is for."""
+    from holdfast.training.post_click import check_heads
+
+    estimator: LossEstimator = _kind(config, "objective.estimator", LossEstimator)
+    check_heads(estimator, heads)
+    return estimator
 
 
 def _kind(config: DictConfig, key: str, protocol: type[Any]) -> Any:

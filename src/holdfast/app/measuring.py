@@ -34,6 +34,7 @@ from holdfast.evaluation.ranking import dwell_gain
 from holdfast.evaluation.recency_frequency import RecencyFrequencyBaseline
 from holdfast.evaluation.retention_metrics import matured_user_days
 from holdfast.models.ranker import Ranker
+from holdfast.objectives.propensities.source import FittedSource
 
 DAYS_OF_FREQUENCY = 7
 MEASURED_WINDOWS = ("validation", "test")
@@ -57,12 +58,15 @@ class RunEvaluation:
 
 
 def evaluate_run(prepared: PreparedRun, ranker: Ranker, plan: Plan) -> RunEvaluation:
-    """Measure validation and test, unweighted and, where propensities are logged, weighted."""
+    """Measure validation and test, unweighted and, where there are propensities, weighted."""
+    from holdfast.training.propensities import fit_source
+
     baseline = _baseline(prepared, plan)
+    propensities = fit_source(plan.propensity, prepared.window("train"))
     metrics: dict[str, dict[str, Any]] = {}
     tables: dict[str, pd.DataFrame] = {}
     for name in MEASURED_WINDOWS:
-        measured = _Measured(prepared.window(name), ranker, plan, baseline)
+        measured = _Measured(prepared.window(name), ranker, plan, baseline, propensities)
         metrics |= {f"{name}/{each.name}": _entry(each) for each in measured.metrics()}
         if name == "test":
             tables = {
@@ -109,9 +113,15 @@ class _Measured:
     """One window, predicted."""
 
     def __init__(
-        self, window: EncodedWindow, ranker: Ranker, plan: Plan, baseline: RecencyFrequencyBaseline | None
+        self,
+        window: EncodedWindow,
+        ranker: Ranker,
+        plan: Plan,
+        baseline: RecencyFrequencyBaseline | None,
+        propensities: FittedSource,
     ) -> None:
         from holdfast.training.prediction import predict
+        from holdfast.training.propensities import metric_weights
 
         self.window, self.plan, self.baseline = window, plan, baseline
         self.outputs = predict(ranker, window, fusion=plan.fusion)
@@ -119,11 +129,7 @@ class _Measured:
         self.population, self.ranker = dwell_population(ranker.heads), ranker
         horizon = plan.settings.horizon_days
         self.days = predicted_days(ranker.heads.get("retention"), horizon_days=horizon)
-        self.weights: Floats | None = None
-        if not np.isnan(window.propensity).any():
-            # Also where losses were not weighted: what was logged can be weighted, whoever trained on it.
-            weighting = replace(plan.weighting, kind="inverse_propensity")
-            self.weights, _ = weighting.weights(window.propensity, window.known, window.spread)
+        self.weights = metric_weights(window, propensities, plan.weighting)
 
     def _weight(self, objective: str) -> Floats | None:
         """Propensity weights without the spread of a fact over its rows: metrics sum up rows themselves."""

@@ -82,6 +82,7 @@ def resting_on(stage: str) -> tuple[str, ...]:
 def prepare(run: Run, *, resume: bool) -> None:
     """Read the log, cut it in time, encode it: nothing is fitted on what was not known yet."""
     from holdfast.data.preparation import prepare_windows
+    from holdfast.training.propensities import check_one_propensity, fit_source, propensity_of
     from holdfast.training.targets import check_teachable
 
     plan = run.plan
@@ -109,8 +110,10 @@ def prepare(run: Run, *, resume: bool) -> None:
         train, validation = prepared.windows["train"], prepared.windows["validation"]
         # Refused now rather than after the first minutes of training.
         check_teachable(train, {name: plan.heads[name] for name in objectives})
-        weighting = plan.weighting.resolved(train.propensity, train.known)
-        weighting.resolved(validation.propensity, validation.known)
+        fitted = fit_source(plan.propensity, train)
+        weighting = plan.weighting.resolved(fitted.on_train, train.known)
+        weighting.resolved(propensity_of(fitted, validation), validation.known)
+        check_one_propensity(plan.estimator, fitted.on_train, weighting)
         history = [feature.name for feature in plan.history.features()]
         saved = save_prepared(
             run.folder.prepared,
@@ -170,6 +173,8 @@ def train(run: Run, *, resume: bool) -> tuple[FitResult, int]:
             settings=plan.trainer,
             seed=plan.settings.seed,
             folder=run.folder.fit,
+            source=plan.propensity,
+            estimator=plan.estimator,
             resume=resume,
             on_progress=sayings.FitProgress(line),
             run_log=run.run_log,
@@ -190,6 +195,8 @@ def fit_summary(result: FitResult, num_weights: int) -> dict[str, Any]:
         "train_weights": {name: asdict(each) for name, each in result.train_weights.items()},
         "validation_weights": {name: asdict(each) for name, each in result.validation_weights.items()},
         "targets": {name: asdict(each) for name, each in result.targets.items()},
+        "propensities": None if result.propensities is None else asdict(result.propensities),
+        "after_click": result.after_click,
     }
 
 

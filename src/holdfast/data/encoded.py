@@ -18,7 +18,7 @@ from holdfast.data.card import Objective
 
 Array = NDArray[Any]
 META_FILE = "window.json"
-META_FIELDS = ("name", "objectives", "policies")
+META_FIELDS = ("name", "objectives", "policies", "propensity_of")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ class EncodedWindow:
         recency_days: days since the user's last earlier active day, float32 ``[N]``; NaN for a first visit.
         active_days_7: the user's active days in the seven days before, float32 ``[N]``.
         policy: place in ``policies`` of the policy that logged the row, int64 ``[N]``; -1 if unknown.
+        item: code of the row's item, the same in every window, int64 ``[N]``.
         policies: names of the behavior policies, in alphabetical order.
+        propensity_of: what ``propensity`` is the chance of; None where none is logged.
     """
 
     name: str
@@ -69,7 +71,9 @@ class EncodedWindow:
     recency_days: Array
     active_days_7: Array
     policy: Array
+    item: Array
     policies: tuple[str, ...] = ()
+    propensity_of: Literal["item_in_slot", "slate"] | None = None
 
     def __len__(self) -> int:
         return int(self.content_seconds.shape[0])
@@ -127,6 +131,7 @@ def _read_window(folder: Path, *, memory_map: bool) -> EncodedWindow:
         name=meta["name"],
         objectives=tuple(meta["objectives"]),
         policies=tuple(meta["policies"]),
+        propensity_of=meta["propensity_of"],
         lists=lists,
         **columns,
     )

@@ -56,6 +56,7 @@ class PartialErrors:
         imputed: Tensor | None = None,
     ) -> None:
         inside = torch.ones_like(observed) if where is None else where
+        self.inside = inside
         self.observed = observed & inside
         self.errors = errors.masked_fill(~self.observed, 0.0)
         self.weight = (

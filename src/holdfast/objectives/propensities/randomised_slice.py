@@ -47,22 +47,12 @@ class RandomisedSlice:
         return "item_in_slot"
 
     def slice(self, rows: LoggedRows) -> Bools:
-        """Where chance chose, ``[N]``.
-
-        Raises:
-            ValueError: nowhere.
-        """
+        """Where chance chose, ``[N]``."""
         inside = np.ones(len(rows), dtype=bool)
         if self.policies:
             inside &= rows.logged_by(self.policies)
         if self.slots:
             inside &= np.isin(rows.slot, self.slots)
-        if not inside.any():
-            raise ValueError(
-                f"none was logged by a policy like {self.policies or 'any'} in slots {self.slots or 'all'}; "
-                f"the log's policies are {list(rows.policies) or 'unknown'}: name those that randomise, or "
-                "choose another objective/propensity"
-            )
         return inside
 
     def fit(self, train: LoggedRows) -> FittedSource:
@@ -72,6 +62,12 @@ class RandomisedSlice:
             ValueError: the training window holds no such row.
         """
         inside = self.slice(train)
+        if not inside.any():
+            raise ValueError(
+                f"no row was logged by a policy like {self.policies or 'any'} in slots {self.slots or 'all'}: "
+                f"the log's policies are {list(train.policies) or 'unknown'}; name those that randomise, or "
+                "choose another objective/propensity"
+            )
         note = f"chance chose {int(inside.sum()):,} of {len(train):,} training rows; the others are set aside"
         return FittedSource(on_train=self._propensity(train), of=self._propensity, notes=(note,))
 
