@@ -189,6 +189,26 @@ def test_an_objective_that_the_window_cannot_teach_is_named(log):
         prepare_windows(log, split=day_before, **REQUEST)
 
 
+@pytest.mark.parametrize("population", ["opened", "all"])
+def test_a_window_in_which_no_stay_ends_is_refused(log, population):
+    always_cut = log.frame.assign(content_seconds=1e-3)
+    with pytest.raises(UserError, match="known dwells of the train window, .*, are cut off"):
+        prepare_windows(replace(log, frame=always_cut), split=SPLIT, **REQUEST, dwell_population=population)
+
+
+def test_dwell_over_all_rows_knows_what_was_not_opened(log):
+    opened = prepare_windows(log, split=SPLIT, **REQUEST).windows["test"]
+    everywhere = prepare_windows(log, split=SPLIT, **REQUEST, dwell_population="all").windows["test"]
+    click, dwell = opened.index_of("click"), opened.index_of("dwell")
+    stays = opened.known[:, dwell]
+    np.testing.assert_array_equal(everywhere.value[stays, dwell], opened.value[stays, dwell])
+    np.testing.assert_array_equal(everywhere.event[stays, dwell], opened.event[stays, dwell])
+    closed = opened.known[:, click] & (opened.value[:, click] == 0.0)
+    assert closed.any()
+    assert (everywhere.value[closed, dwell] == 0.0).all()
+    np.testing.assert_array_equal(everywhere.known[:, dwell], stays | closed)
+
+
 def test_an_objective_that_the_card_does_not_name_is_named(log):
     card = replace(log.card, outcomes=("click", "dwell"))
     with pytest.raises(UserError, match=r"does not know \['retention'\]"):

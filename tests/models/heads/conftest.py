@@ -69,7 +69,13 @@ def fit_constant(head: Head, outcome: Outcome) -> Fit:
         return head.negative_log_likelihood(parameters.expand(len(outcome.value), -1), outcome)
 
     parameters = torch.zeros(head.num_parameters, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(
+        [parameters],
+        max_iter=200,
+        tolerance_grad=1e-9,
+        tolerance_change=1e-14,
+        line_search_fn="strong_wolfe",
+    )
 
     def closure() -> Tensor:
         optimizer.zero_grad()
