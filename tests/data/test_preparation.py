@@ -192,7 +192,7 @@ def test_an_objective_that_the_window_cannot_teach_is_named(log):
 @pytest.mark.parametrize("population", ["opened", "all"])
 def test_a_window_in_which_no_stay_ends_is_refused(log, population):
     always_cut = log.frame.assign(content_seconds=1e-3)
-    with pytest.raises(UserError, match="known dwells of the train window, .*, are cut off"):
+    with pytest.raises(UserError, match=r"known dwells of the train window, .*, are cut off"):
         prepare_windows(replace(log, frame=always_cut), split=SPLIT, **REQUEST, dwell_population=population)
 
 

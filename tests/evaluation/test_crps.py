@@ -65,5 +65,5 @@ def test_no_rows_and_bad_rows() -> None:
     moments = crps_moments(np.zeros(0), np.zeros(0))
     assert moments.score(np.zeros(moments.seconds.shape)).shape == (0,)
     for observed, limit in (([-1.0], [3.0]), ([1.0], [0.0]), ([1.0], [math.inf]), ([math.nan], [1.0])):
-        with pytest.raises(ValueError, match="observed|limit"):
+        with pytest.raises(ValueError, match=r"observed|limit"):
             crps_moments(observed, limit)
