@@ -62,11 +62,11 @@ def test_returns_are_never_said_without_recency_and_frequency():
     assert lines == ["return within 1 d AUC 0.700 [0.600, 0.800] (recency/frequency alone: 0.690)"]
 
 
-def test_returns_are_said_within_users_too():
+def test_returns_are_said_among_users_alike():
     value = {"value": 0.7, "low": 0.6, "high": 0.8}
-    names = ("auc", "baseline_auc", "auc_by_user", "baseline_auc_by_user")
+    names = ("auc", "baseline_auc", "auc_given_baseline")
     (line,) = evaluated({f"test/retention/d7/{name}": value for name in names})
-    assert line.endswith("(recency/frequency alone: 0.700); within users 0.700 [0.600, 0.800] (0.700)")
+    assert line.endswith("(recency/frequency alone: 0.700); 0.700 [0.600, 0.800] among users alike in both")
 
 
 TARGETS = {

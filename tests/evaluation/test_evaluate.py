@@ -98,7 +98,7 @@ def test_names_are_stable_and_every_weighted_one_has_its_twin() -> None:
                 *("auc", "brier", "log_loss", "calibration", "auc_by_user"),
                 *("slope", "slope_within", "slope_between"),
                 *("baseline_auc", "baseline_brier", "baseline_log_loss", "baseline_auc_by_user"),
-                *("auc_minus_baseline", "auc_by_user_minus_baseline"),
+                *("auc_minus_baseline", "auc_given_baseline"),
             )
         ),
         *(f"ranking/{name}" for name in ("ndcg@5", "ndcg@10", "mrr", "ndcg_dwell@5", "ndcg_dwell@10")),
@@ -128,6 +128,7 @@ def test_same_inputs_same_numbers_in_any_order_of_rows() -> None:
         changed = {
             name: {key: each[order] for key, each in value.items()} if name == "gains" else value[order]
             for name, value in rows.items()
+            if value is not None
         }
         shuffled[objective] = type(inputs[objective])(**changed)
     first = by_name(evaluate_window(settings=SETTINGS, **inputs))
@@ -242,10 +243,10 @@ def test_a_day_that_is_not_predicted_is_undefined_and_the_others_are_not() -> No
             assert value == whole[value.name]
 
 
-def test_within_users_only_days_of_one_user_are_compared() -> None:
-    # Two users; the model knows who comes back more, and has each one's own days the wrong way round.
+def test_return_is_measured_within_users_and_among_users_whom_the_baseline_cannot_tell_apart() -> None:
+    # Two users of three days; the baseline knows the users, the model the days of the first alone.
     label = np.array([1, 1, 0, 1, 0, 0])
-    predicted = np.array([0.8, 0.8, 0.9, 0.1, 0.2, 0.2])
+    predicted = np.array([0.8, 0.8, 0.1, 0.1, 0.3, 0.2])
     values = retention_metrics(
         predicted[:, None],
         np.ones(6),
@@ -255,15 +256,19 @@ def test_within_users_only_days_of_one_user_are_compared() -> None:
         users=np.array([0, 0, 0, 1, 1, 1]),
         days=np.arange(6),
         horizons=[1],
-        baseline_by_day=1.0 - predicted[:, None],
+        baseline_by_day=np.array([0.7, 0.7, 0.7, 0.3, 0.3, 0.3])[:, None],
         bootstrap=BOOTSTRAP,
     )
     found = {name.removeprefix("retention/d1/"): each.value for name, each in by_name(values).items()}
-    assert found["auc"] == pytest.approx((2 + 2 + 0) / 9)
-    assert found["auc_by_user"] == 0.0
-    assert found["baseline_auc_by_user"] == 1.0
-    assert found["auc_by_user_minus_baseline"] == -1.0
-    assert found["slope_within"] < 0.0 < found["slope_between"]
+    assert found["auc_by_user"] == pytest.approx((1.0 + 0.0) / 2)
+    assert found["auc_given_baseline"] == pytest.approx((1.0 + 0.0) / 2)
+    assert found["baseline_auc_by_user"] == 0.5
+    # The days with a past: 0.8 after 0.8, 0.1 after 0.8, 0.3 after 0.1, 0.2 after 0.2.
+    past, now = np.array([0.8, 0.8, 0.1, 0.2]), np.array([0.8, 0.1, 0.3, 0.2])
+    design = np.column_stack([np.ones(4), past, now - past])
+    expected = np.linalg.lstsq(design, np.array([1.0, 0.0, 0.0, 0.0]), rcond=None)[0]
+    assert found["slope_between"] == pytest.approx(expected[1])
+    assert found["slope_within"] == pytest.approx(expected[2])
     assert "2 of 2 users have days of both kinds" in by_name(values)["retention/d1/auc_by_user"].note
 
 

@@ -3,57 +3,77 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from holdfast.evaluation.slopes import slope
+from holdfast.evaluation.slopes import own_past_mean, prepare_slope, prepare_slope_of
 
 
-def panel(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def regression(columns: list[np.ndarray], y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    design, root = np.column_stack([np.ones(y.size), *columns]), np.sqrt(weight)
+    return np.linalg.lstsq(design * root[:, None], y * root, rcond=None)[0]
+
+
+def learned(seed: int, users: int = 4000, days: int = 6) -> tuple[np.ndarray, ...]:
+    """Users with a chance of return of their own; the best prediction of each day from the days before it."""
     rng = np.random.default_rng(seed)
-    user = rng.integers(0, 40, 300)
-    predicted = 0.5 * rng.normal(size=40)[user] + rng.normal(size=300)
-    observed = 0.3 * predicted + 0.8 * rng.normal(size=40)[user] + rng.normal(size=300)
-    return predicted, observed, user, rng.uniform(0.1, 2.0, 300)
+    chance = rng.beta(1.0, 1.0, users)[:, None]
+    back = (rng.random((users, days)) < chance).astype(float)
+    seen = np.cumsum(back, axis=1) - back
+    predicted = (1.0 + seen) / (2.0 + np.arange(days))
+    user, day = np.divmod(np.arange(users * days), days)
+    return predicted.ravel(), back.ravel(), user, day
 
 
-def test_pooled_is_least_squares() -> None:
-    predicted, observed, user, weight = panel()
-    expected = np.polyfit(predicted, observed, 1, w=np.sqrt(weight))[0]
-    assert slope(predicted, observed, user, variation="pooled", weight=weight) == pytest.approx(expected)
+def test_the_mean_of_the_past_by_hand_in_any_order_of_rows() -> None:
+    users, days = np.array([7, 3, 7, 7, 3]), np.array([4, 1, 2, 9, 8])
+    past = own_past_mean([0.4, 0.1, 0.2, 0.9, 0.5], users, days)
+    np.testing.assert_allclose(past, [0.2, np.nan, np.nan, 0.3, 0.1])
+    assert own_past_mean([], np.zeros(0, dtype=int), np.zeros(0, dtype=int)).size == 0
 
 
-def test_within_is_least_squares_with_a_constant_for_each_user() -> None:
-    predicted, observed, user, weight = panel()
-    design = np.column_stack([predicted, user[:, None] == np.unique(user)])
-    root = np.sqrt(weight)
-    expected = np.linalg.lstsq(design * root[:, None], observed * root, rcond=None)[0][0]
-    assert slope(predicted, observed, user, variation="within", weight=weight) == pytest.approx(expected)
+def test_slopes_are_those_of_weighted_least_squares() -> None:
+    predicted, observed, user, day = learned(0, users=60)
+    weight = np.random.default_rng(1).uniform(0.1, 2.0, predicted.size)
+    (_, pooled) = regression([predicted], observed, weight)
+    assert prepare_slope(predicted, observed)(weight) == pytest.approx(pooled)
+    past = own_past_mean(predicted, user, day)
+    known = ~np.isnan(past)
+    columns = [past[known], (predicted - past)[known]]
+    _, between, within = regression(columns, observed[known], weight[known])
+    for variation, expected in (("between", between), ("within", within)):
+        found = prepare_slope_of(variation, predicted, observed, past)(weight)
+        assert found == pytest.approx(expected)
 
 
-def test_between_is_least_squares_of_the_users_means() -> None:
-    predicted, observed, user, _ = panel()
-    names, counts = np.unique(user, return_counts=True)
-    means = [[each[user == name].mean() for name in names] for each in (predicted, observed)]
-    expected = np.polyfit(*means, 1, w=np.sqrt(counts))[0]
-    assert slope(predicted, observed, user, variation="between") == pytest.approx(expected)
-
-
-def test_pooled_lies_between_the_two() -> None:
-    predicted, observed, user, _ = panel()
-    within, pooled, between = (
-        slope(predicted, observed, user, variation=each) for each in ("within", "pooled", "between")
-    )
-    assert min(within, between) <= pooled <= max(within, between)
+def test_a_perfect_model_has_slopes_of_one_and_days_compared_with_later_ones_deny_it() -> None:
+    slopes = []
+    for seed in range(10):
+        predicted, observed, user, day = learned(seed)
+        past, weight = own_past_mean(predicted, user, day), np.ones(predicted.size)
+        slopes.append(
+            [
+                prepare_slope(predicted, observed)(weight),
+                prepare_slope_of("within", predicted, observed, past)(weight),
+                prepare_slope_of("between", predicted, observed, past)(weight),
+            ]
+        )
+        mean_p, mean_y = (np.bincount(user, each)[user] / 6 for each in (predicted, observed))
+        naive = np.sum((predicted - mean_p) * (observed - mean_y)) / np.sum((predicted - mean_p) ** 2)
+        assert naive < 0.0
+    mean, error = np.mean(slopes, axis=0), np.std(slopes, axis=0, ddof=1) / np.sqrt(10)
+    assert (np.abs(mean - 1.0) < 3 * error).all()
 
 
 def test_without_spread_there_is_no_slope() -> None:
-    observed, user = np.array([0.0, 1.0, 1.0]), np.array([0, 0, 1])
+    observed, ones = np.array([0.0, 1.0, 1.0]), np.ones(3)
     third = np.full(3, 1 / 3)
-    for variation in ("pooled", "within", "between"):
-        assert slope(third, observed, user, variation=variation) is None
-        assert slope([], [], np.zeros(0, dtype=int), variation=variation) is None
-    assert slope([0.2, 0.2, 0.4], observed, user, variation="within") is None
-    assert slope([0.2, 0.4, 0.3], observed, user, variation="between") is None
+    assert prepare_slope(third, observed)(ones) is None
+    assert prepare_slope([0.1, 0.2, 0.3], observed)(np.zeros(3)) is None
+    for variation in ("within", "between"):
+        # No earlier day; predictions that never change; deviations that are a multiple of the past.
+        for p, past in (([0.1, 0.2, 0.3], [np.nan] * 3), (third, third), ([0.2, 0.4, 0.6], [0.1, 0.2, 0.3])):
+            assert prepare_slope_of(variation, p, observed, past)(ones) is None
+        assert prepare_slope_of(variation, [], [], [])(np.zeros(0)) is None
 
 
 def test_an_unknown_variation_is_refused() -> None:
-    with pytest.raises(ValueError, match="choose pooled, within or between"):
-        slope([0.1], [1.0], [0], variation="among")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="choose within or between"):
+        prepare_slope_of("among", [0.1], [1.0], [0.1])  # type: ignore[arg-type]

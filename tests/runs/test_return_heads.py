@@ -38,7 +38,7 @@ def test_it_is_measured_at_its_horizon_alone_and_within_users(surrogate_run) -> 
     metrics = json.loads(surrogate_run.metrics_file.read_text())
     horizons = {name.split("/")[2] for name in metrics if name.startswith("test/retention/")}
     assert horizons == {"d7"}
-    for name in ("auc", "auc_by_user", "slope_within", "baseline_auc_by_user", "log_loss"):
+    for name in ("auc", "auc_by_user", "auc_given_baseline", "slope_within", "log_loss"):
         assert metrics[f"test/retention/d7/{name}"]["value"] is not None
 
 

@@ -91,6 +91,13 @@ def fitted(summary: Mapping[str, Any]) -> Iterator[str]:
             f"{name} weights: ESS {count(each['effective_sample_size'])} of {count(each['num_rows'])} "
             f"{unit}, "
             f"clipped {each['clipped_share']:.1%}, largest {each['largest_weight']:.1f}"
+            + (f", {count(each['num_missing'])} set aside" if each.get("num_missing") else "")
+        )
+    for name, each in summary.get("after_click", {}).items():
+        yield (
+            f"{name} over all rows: ESS {count(each['effective_sample_size'])} of {count(each['num_rows'])} "
+            f"rows after a click, clipped {each['clipped_share']:.1%}, largest {each['largest_weight']:.1f}, "
+            f"mean o/p {each['mean_weight']:.2f}"
         )
     for name, each in summary.get("targets", {}).items():
         line = f"{name} learns from {count(each['known_rows']['train'])} rows"
@@ -128,10 +135,9 @@ def evaluated(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             line = (
                 f"return within {horizon[1:]} d AUC {said(each)} (recency/frequency alone: {number(alone)})"
             )
-            within = test.get(f"retention/{horizon}/auc_by_user")
-            if within is not None:
-                alone = test[f"retention/{horizon}/baseline_auc_by_user"]["value"]
-                line += f"; within users {said(within)} ({number(alone)})"
+            alike = test.get(f"retention/{horizon}/auc_given_baseline")
+            if alike is not None:
+                line += f"; {said(alike)} among users alike in both"
             yield line
     fused = next((name for name in test if name.startswith("ranking/ndcg@")), None)
     if fused is not None:

@@ -13,12 +13,14 @@ from holdfast.evaluation.discrimination import count_one_class_groups, prepare_g
 from holdfast.evaluation.measure import Measure, poisson_fallback
 from holdfast.evaluation.metric_value import WeightedMetric
 from holdfast.evaluation.proper_scores import prepare_brier_score, prepare_log_loss
-from holdfast.evaluation.slopes import prepare_slope
+from holdfast.evaluation.slopes import own_past_mean, prepare_slope, prepare_slope_of
 
 ONE_CLASS = "all user-days have the same label"
 NO_WEIGHT = "the weights sum to 0"
 NO_PAIR = "no user has both a day with a return and one without"
-NO_SPREAD = "the predictions do not differ"
+NO_SPREAD = "the predictions do not differ, or no user has an earlier day to compare with"
+NO_ALIKE = "no two user-days that the baseline cannot tell apart have different labels"
+LAST_DAY = "an absence is a user's last day, which pulls this below 1/2: no yardstick for a model"
 
 OWN = ("auc", "brier", "log_loss", "calibration", "auc_by_user", "slope", "slope_within", "slope_between")
 BESIDE_BASELINE = (
@@ -27,7 +29,7 @@ BESIDE_BASELINE = (
     "baseline_log_loss",
     "baseline_auc_by_user",
     "auc_minus_baseline",
-    "auc_by_user_minus_baseline",
+    "auc_given_baseline",
 )
 
 
@@ -40,6 +42,7 @@ def return_measures(
     predicted: Floats,
     label: Floats,
     users: Ints,
+    days: Ints,
     *,
     name: str,
     note: str,
@@ -52,17 +55,19 @@ def return_measures(
         predicted: chance to be back within the horizon, ``[D]``.
         label: 1 if back, else 0, ``[D]``.
         users: integer code of each user-day's user, ``[D]``.
+        days: day of each user-day, ``[D]``.
         name: what stands before the measures' own names, such as ``retention/d7``.
         note: what a reader must know of all of them.
         baseline: the baseline's prediction, ``[D]``; None for no baseline.
         weight: what a user-day counts, ``[D]``; only to count users for a note.
     """
     auc, by_user = prepare_roc_auc(predicted, label), prepare_grouped_auc(predicted, label, users)
-    pairs = "; ".join(each for each in (note, _pairs_note(label, users, weight)) if each)
+    pairs = "; ".join(each for each in (note, _pairs_note(label, users, weight), LAST_DAY) if each)
+    past = own_past_mean(predicted, users, days)
     slopes = {
-        "slope": prepare_slope(predicted, label, users, variation="pooled"),
-        "slope_within": prepare_slope(predicted, label, users, variation="within"),
-        "slope_between": prepare_slope(predicted, label, users, variation="between"),
+        "slope": prepare_slope(predicted, label),
+        "slope_within": prepare_slope_of("within", predicted, label, past),
+        "slope_between": prepare_slope_of("between", predicted, label, past),
     }
     measures = [
         Measure(f"{name}/auc", auc, ONE_CLASS, note),
@@ -81,6 +86,7 @@ def return_measures(
     if baseline is None:
         return measures
     theirs, theirs_by_user = prepare_roc_auc(baseline, label), prepare_grouped_auc(baseline, label, users)
+    _, alike = np.unique(baseline, return_inverse=True)
     return [
         *measures,
         Measure(f"{name}/baseline_auc", theirs, ONE_CLASS, note),
@@ -88,7 +94,7 @@ def return_measures(
         Measure(f"{name}/baseline_log_loss", prepare_log_loss(baseline, label), NO_WEIGHT, note),
         Measure(f"{name}/baseline_auc_by_user", theirs_by_user, NO_PAIR, pairs),
         Measure(f"{name}/auc_minus_baseline", _difference(auc, theirs), ONE_CLASS, note),
-        Measure(f"{name}/auc_by_user_minus_baseline", _difference(by_user, theirs_by_user), NO_PAIR, pairs),
+        Measure(f"{name}/auc_given_baseline", prepare_grouped_auc(predicted, label, alike), NO_ALIKE, note),
     ]
 
 

@@ -140,6 +140,7 @@ def retention_metrics(
                     matured.rows.columns[0],
                     matured.rows.columns[1],
                     matured.user,
+                    matured.day,
                     name=f"retention/d{horizon}",
                     note=note,
                     baseline=None if baseline is None else matured.rows.columns[2],

@@ -1,6 +1,6 @@
-"""How outcomes move with predictions: over all rows, within each user, and between users.
+"""How outcomes move with predictions: over all days, against a user's own past, and between users.
 
-N rows, G groups.
+D user-days.
 """
 
 from __future__ import annotations
@@ -14,83 +14,96 @@ from holdfast.core.arrays import Floats
 from holdfast.evaluation import checks
 from holdfast.evaluation.metric_value import WeightedMetric
 
-Variation = Literal["pooled", "within", "between"]
+Variation = Literal["within", "between"]
 
 
-def slope(
-    predicted: ArrayLike,
-    observed: ArrayLike,
-    groups: ArrayLike,
-    *,
-    variation: Variation,
-    weight: ArrayLike | None = None,
-) -> float | None:
-    r"""Slope of the regression of what was observed on what was predicted.
-
-    .. math:: \frac{\sum_i w_i (p_i - \bar p_i)(y_i - \bar y_i)}{\sum_i w_i (p_i - \bar p_i)^2}
-
-    ``pooled``: the bars are means over all rows. ``within``: means over the row's group, so that only
-    differences among the rows of one group count. ``between``: one row a group, its means, weighted by its
-    rows. The pooled slope lies between the other two, nearer to that of the larger variation.
-
-    1 is as predicted; below 1 predictions differ more than outcomes do, at 0 they tell nothing. A day's
-    outcome that moves the predictions of the user's later days pulls the slope within users down, the more so
-    the fewer days there are: hold it against that of another model on the same rows, rather than against 1.
+def own_past_mean(predicted: ArrayLike, users: ArrayLike, days: ArrayLike) -> Floats:
+    """Mean prediction of each user's earlier days, ``[D]``; NaN on the user's first day.
 
     Args:
-        predicted: p, ``[N]``.
-        observed: y, ``[N]``.
-        groups: integer code of each row's group, such as the user's, ``[N]``.
-        variation: which differences count.
-        weight: what a row counts, >= 0, ``[N]``; ones when None.
+        predicted: ``[D]``.
+        users: integer code of each user-day's user, ``[D]``.
+        days: day of each, integers, ``[D]``; each once a user.
+    """
+    (values,) = checks.finite_columns(predicted=predicted)
+    user = checks.codes(users, name="users", num_rows=values.size)
+    day = checks.codes(days, name="days", num_rows=values.size)
+    order = np.lexsort((day, user))
+    sorted_user, sums = user[order], np.zeros(values.size)
+    sums[1:] = np.cumsum(values[order])[:-1]
+    first = np.flatnonzero(np.r_[True, sorted_user[1:] != sorted_user[:-1]][: values.size])
+    lengths = np.diff(np.r_[first, values.size])
+    before = np.arange(values.size) - np.repeat(first, lengths)
+    past = np.full(values.size, np.nan)
+    past[order] = np.where(
+        before > 0, (sums - np.repeat(sums[first], lengths)) / np.maximum(before, 1), np.nan
+    )
+    return past
+
+
+def prepare_slope(predicted: ArrayLike, observed: ArrayLike) -> WeightedMetric:
+    r"""Slope of the regression of what was observed on what was predicted, for many sets of weights.
+
+    .. math:: \frac{\sum_i w_i (p_i - \bar p)(y_i - \bar y)}{\sum_i w_i (p_i - \bar p)^2}
+
+    1 is as predicted; below 1 predictions differ more than outcomes do, at 0 they tell nothing. None where
+    the predictions do not differ.
+
+    Source: Cox (1958) for the regression of outcomes on predictions as a check of them.
+    """
+    p, y = checks.finite_columns(predicted=predicted, observed=observed)
+    return lambda weight: _coefficient([p], y, weight, index=0)
+
+
+def prepare_slope_of(
+    variation: Variation, predicted: ArrayLike, observed: ArrayLike, past_mean: ArrayLike
+) -> WeightedMetric:
+    r"""One of the two slopes of what a prediction says beyond the user's past, and of what the past said.
+
+    .. math:: y = \beta_0 + \beta_b \, a + \beta_w \, (p - a) + \varepsilon
+
+    with a the mean prediction of the user's earlier days: ``within`` is :math:`\beta_w`, ``between`` is
+    :math:`\beta_b`. Where p is the chance of y given all that was known that day, both are 1, because a and p
+    are part of it. The same cannot be said of days compared with the user's *other* days, later ones among
+    them: an absence ends a user's days, so that it lies last, after the visits that raised the predictions,
+    and even a perfect model seems to be wrong about when. That is why the past alone is the yardstick here.
+
+    Args:
+        variation: which slope.
+        predicted: p, ``[D]``.
+        observed: y, ``[D]``.
+        past_mean: a, from ``own_past_mean``, ``[D]``; days where it is NaN do not count.
 
     Returns:
-        None where predictions do not differ in this way, so also without rows.
+        From weights ``[D]`` to a slope; None where p or a does not differ, or the two go together.
 
-    Source: Mundlak (1978) for slopes within and between; Nickell (1981) for the pull.
-
-    >>> slope([0.0, 1.0, 0.0, 1.0], [0.0, 0.5, 1.0, 1.5], [0, 0, 1, 1], variation="within")
-    0.5
+    Source: Mundlak (1978) for a mean beside the deviation from it; Nickell (1981) for what later days do.
     """
-    metric = prepare_slope(predicted, observed, groups, variation=variation)
-    return metric(checks.row_weights(weight, num_rows=np.size(np.asarray(observed))))
-
-
-def prepare_slope(
-    predicted: ArrayLike, observed: ArrayLike, groups: ArrayLike, *, variation: Variation
-) -> WeightedMetric:
-    """``slope`` prepared for many sets of weights."""
-    if variation not in ("pooled", "within", "between"):
-        raise ValueError(f"variation is {variation!r}; choose pooled, within or between")
+    if variation not in ("within", "between"):
+        raise ValueError(f"variation is {variation!r}; choose within or between")
     p, y = checks.finite_columns(predicted=predicted, observed=observed)
-    codes = checks.codes(groups, name="groups", num_rows=p.size)
-    if variation == "pooled":
-        return lambda weight: _slope(p, y, weight)
-    _, group = np.unique(codes, return_inverse=True)
-    num_groups = int(group.max(initial=-1)) + 1
-
-    def grouped(weight: Floats) -> float | None:
-        total = np.asarray(np.bincount(group, weight, minlength=num_groups), dtype=np.float64)
-        counts = np.where(total > 0.0, total, 1.0)
-        mean_p = np.bincount(group, weight * p, minlength=num_groups) / counts
-        mean_y = np.bincount(group, weight * y, minlength=num_groups) / counts
-        if variation == "between":
-            return _slope(mean_p, mean_y, total)
-        return _ratio(p - mean_p[group], y - mean_y[group], weight, scale=p)
-
-    return grouped
+    past = np.asarray(past_mean, dtype=np.float64)
+    checks.same_length(predicted=p, past_mean=past)
+    has_past = ~np.isnan(past)
+    columns = [past[has_past], (p - past)[has_past]]
+    index = 0 if variation == "between" else 1
+    return lambda weight: _coefficient(columns, y[has_past], weight[has_past], index=index)
 
 
-def _slope(p: Floats, y: Floats, weight: Floats) -> float | None:
+def _coefficient(columns: list[Floats], y: Floats, weight: Floats, *, index: int) -> float | None:
+    """A coefficient of least squares with a constant; None where the columns do not tell it."""
     total = float(weight.sum())
     if not total > 0.0:
         return None
-    return _ratio(p - weight @ p / total, y - weight @ y / total, weight, scale=p)
-
-
-def _ratio(p: Floats, y: Floats, weight: Floats, *, scale: Floats) -> float | None:
-    variation, largest = float(weight @ p**2), float(np.abs(scale).max(initial=0.0))
+    centered = np.column_stack([each - weight @ each / total for each in columns])
+    moments = centered.T @ (centered * weight[:, None]) / total
+    scale = np.sqrt(np.diag(moments))
+    size = np.array([np.abs(each).max() for each in columns])
     # Predictions that are all equal leave only what rounding made of their mean.
-    if not variation > 1e-24 * largest**2 * float(weight.sum()):
+    if not (scale > 1e-9 * np.maximum(size, 1e-12)).all():
         return None
-    return float(weight @ (p * y)) / variation
+    correlations = moments / np.outer(scale, scale)
+    if np.linalg.cond(correlations) > 1e10:
+        return None
+    effects = np.linalg.solve(correlations, centered.T @ (weight * y) / total / scale) / scale
+    return float(effects[index])

@@ -16,12 +16,16 @@ class Words(NamedTuple):
 _WORDS = {
     "auc": Words("AUC", "chance that a positive ranks above a negative; 0.5 is guessing"),
     "auc_by_user": Words("AUC within users", "only rows of the same user are compared"),
-    "auc_by_user_minus_baseline": Words("AUC within users above the baseline's", "above 0 is better"),
+    "auc_given_baseline": Words(
+        "AUC among users alike", "only user-days that the baseline cannot tell apart are compared"
+    ),
     "slope": Words(
         "Slope of outcome on prediction", "1 is as predicted; below 1 the predictions differ too much"
     ),
-    "slope_within": Words("Slope within users", "the same among the days of one user"),
-    "slope_between": Words("Slope between users", "the same among users, by their means"),
+    "slope_within": Words(
+        "Slope against the user's own past", "of what differs from earlier days; 1 is right"
+    ),
+    "slope_between": Words("Slope between users", "of what earlier days said; 1 is right"),
     "auc_minus_baseline": Words("AUC above the baseline's", "on the same resamples; above 0 is better"),
     "log_loss": Words("Log loss", "surprise a row, in nats; lower is better"),
     "normalized_entropy": Words("Normalized entropy", "log loss over a constant rate's; below 1 is better"),
