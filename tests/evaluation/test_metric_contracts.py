@@ -41,7 +41,7 @@ ROW_METRICS: dict[str, Metric] = {
         c["probability"], c["label"], num_bins=7, weight=w, binning="width"
     ),
     "slope": lambda c, w: prepare_slope(c["probability"], c["label"])(weights_of(c, w)),
-    "slope_within": lambda c, w: prepare_slope_of("within", c["probability"], c["label"], c["seconds"])(
+    "slope_within": lambda c, w: prepare_slope_of("within", c["probability"], c["label"], 1.0 * c["event"])(
         weights_of(c, w)
     ),
     "mean_absolute_error": lambda c, w: mean_absolute_error(c["seconds"], c["dwell"], weight=w),
