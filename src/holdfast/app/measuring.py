@@ -133,10 +133,7 @@ class _Measured:
 
     def _weight(self, objective: str) -> Floats | None:
         """Propensity weights without the spread of a fact over its rows: metrics sum up rows themselves."""
-        if self.weights is None:
-            return None
-        index = self.window.index_of(objective)
-        return np.asarray(self.weights[:, index] / self.window.spread[:, index])
+        return self.weights.get(objective)
 
     def _outcome(self, objective: str) -> tuple[Floats, Any, Any]:
         index = self.window.index_of(objective)

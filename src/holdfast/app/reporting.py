@@ -9,23 +9,17 @@ import pandas as pd
 
 from holdfast.app.composition import to_yaml
 from holdfast.app.prepared_run import PreparedRun
+from holdfast.app.propensity_section import propensity_section
 from holdfast.app.report.content import (
     BundleSection,
     Calibration,
     DataSection,
     LearningSection,
-    PropensitySection,
     ReportContent,
 )
 from holdfast.app.run_folder import RunFolder
 from holdfast.app.verdict import Metrics, headlines, verdict, warnings_of
 from holdfast.core.files import read_json
-
-PROPENSITY_MEANING = {
-    "item_in_slot": "the chance that the behavior policy put this item into this slot",
-    "slate": "the chance that the behavior policy showed this whole slate",
-    None: "nothing: this log has no propensities",
-}
 
 
 def report_content(folder: RunFolder, prepared: PreparedRun) -> ReportContent:
@@ -54,7 +48,7 @@ def report_content(folder: RunFolder, prepared: PreparedRun) -> ReportContent:
         daily=_daily(folder) if metrics else pd.DataFrame(),
         learning=_learning(folder, fit),
         data=_data(summary),
-        propensity=_propensity(summary, config, fit),
+        propensity=propensity_section(summary, config, fit),
         bundle=_bundle(folder),
         absent=_absent(folder, summary),
         command=shlex.join(["holdfast", *manifest["command"][1:]]),
@@ -140,27 +134,6 @@ def _data(summary: dict[str, Any]) -> DataSection:
         counts={key: log[key] for key in ("rows", "users", "items", "requests")},
         windows=windows,
         quarantined=quarantined,
-    )
-
-
-def _propensity(
-    summary: dict[str, Any], config: dict[str, Any], fit: dict[str, Any] | None
-) -> PropensitySection:
-    logged = summary["log"]["with_propensity"]
-    policies = ", ".join(f"{name} ({rows:,} rows)" for name, rows in summary["log"]["policies"].items())
-    weighting = config["objective"]["weighting"]
-    weighted = weighting["kind"] != "none" and logged > 0
-    return PropensitySection(
-        meaning=PROPENSITY_MEANING[summary["card"]["propensity_of"]],
-        source=f"logged in {logged:.0%} of the rows; behavior policy: {policies}",
-        weighting=(
-            f"losses count a row min(1 / p, {weighting['max_weight']:g}), scaled to mean 1 over the window"
-            if weighted
-            else "losses count every row the same"
-        ),
-        diagnostics=pd.DataFrame(
-            [{"objective": name, **each} for name, each in (fit or {}).get("train_weights", {}).items()]
-        ),
     )
 
 

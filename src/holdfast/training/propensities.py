@@ -165,20 +165,23 @@ def row_weights(
 
 def metric_weights(
     window: EncodedWindow, fitted: FittedSource, weighting: PropensityWeighting
-) -> Floats | None:
-    """Weights for the metrics of a window, ``[N, T]``, by the propensities that losses use.
+) -> dict[str, Floats]:
+    """Weights for the metrics of a window, ``[N]`` by objective, by the propensities that losses use.
 
-    None where there are none to weight by: some rows that count have no propensity and may not be set aside, or
-    the propensities are of being seen. Also where losses were not weighted: what was logged can be weighted,
+    Without the spread of a fact over its rows: metrics sum up rows themselves. Objectives are left out that
+        the
+    propensities do not speak of; all are, where rows that count have no propensity and may not be set aside,
+    or where nothing was logged. Made also where losses were not weighted: what was logged can be weighted,
     whoever trained on it.
     """
     propensity = propensity_of(fitted, window)
     used = weighting.prepared(propensity)
     usable = used.counts(np.ones(len(window), dtype=bool))
-    if propensity.meaning in OF_BEING_SEEN or not usable.any() or used.missing[usable].any():
-        return None
+    places = _weighted(window, propensity)
+    if not places or not usable.any() or used.missing[usable].any():
+        return {}
     weights, _ = row_weights(window, propensity, replace(weighting, kind="inverse_propensity"))
-    return weights
+    return {window.objectives[each]: weights[:, each] / window.spread[:, each] for each in places}
 
 
 def _weighted(window: EncodedWindow, propensity: Propensity) -> list[int]:

@@ -64,7 +64,7 @@ class RandomisedSlice:
         inside = self.slice(train)
         if not inside.any():
             raise ValueError(
-                f"no row was logged by a policy like {self.policies or 'any'} in slots {self.slots or 'all'}: "
+                f"none was logged by a policy like {self.policies or 'any'} in slots {self.slots or 'all'}: "
                 f"the log's policies are {list(train.policies) or 'unknown'}; name those that randomise, or "
                 "choose another objective/propensity"
             )
