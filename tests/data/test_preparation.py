@@ -40,7 +40,7 @@ def test_every_column_has_a_value_a_row_and_the_type_it_should(prepared):
     dtypes |= {"numeric": "float32", "spread": "float32", "propensity": "float64", "request": "int64"}
     dtypes |= {"user": "int64", "user_day": "int64", "slot": "int64", "follow_up_days": "int64"}
     dtypes |= {"recency_days": "float32", "active_days_7": "float32", "content_seconds": "float32"}
-    dtypes |= {"policy": "int64"}
+    dtypes |= {"policy": "int64", "item": "int64"}
     assert tuple(prepared.windows) == tuple(prepared.rows) == tuple(prepared.bounds) == NAMES
     for name, window in prepared.windows.items():
         assert window.name == name
@@ -48,7 +48,7 @@ def test_every_column_has_a_value_a_row_and_the_type_it_should(prepared):
         assert window.objectives == REQUEST["objectives"]
         assert {each.name for each in fields(window)} == {
             *dtypes,
-            *("name", "objectives", "policies", "lists"),
+            *("name", "objectives", "policies", "propensity_of", "lists"),
         }
         for column, dtype in dtypes.items():
             array = getattr(window, column)
