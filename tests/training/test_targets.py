@@ -165,3 +165,12 @@ def test_a_window_of_one_answer_is_refused(windows, head) -> None:
     value[:, 2], event[:, 2] = 1.0, True
     with pytest.raises(UserError, match="came back within 2 days: a constant outcome teaches nothing"):
         check_teachable(replace(windows[0], value=value, event=event), {"retention": head})
+
+
+@pytest.mark.parametrize("answer", [0.0, 1.0])
+def test_a_window_of_one_click_is_refused(windows, answer: float) -> None:
+    value = np.array(windows[0].value)
+    value[:, 0] = answer
+    constant = replace(windows[0], value=value)
+    with pytest.raises(UserError, match=rf"all 3,000 rows .* have click = {answer:g}: a constant outcome"):
+        check_teachable(constant, {"click": Bernoulli()})

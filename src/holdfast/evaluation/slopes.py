@@ -5,6 +5,7 @@ D user-days.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -90,7 +91,7 @@ def prepare_slope_of(
     return lambda weight: _coefficient(columns, y[has_past], weight[has_past], index=index)
 
 
-def _coefficient(columns: list[Floats], y: Floats, weight: Floats, *, index: int) -> float | None:
+def _coefficient(columns: Sequence[Floats], y: Floats, weight: Floats, *, index: int) -> float | None:
     """A coefficient of least squares with a constant; None where the columns do not tell it."""
     total = float(weight.sum())
     if not total > 0.0:

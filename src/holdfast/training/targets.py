@@ -81,17 +81,31 @@ def head_targets(
 
 
 def check_teachable(train: EncodedWindow, heads: Mapping[str, Head]) -> None:
-    """Refuse a head of return for which the train window has no lesson.
+    """Refuse a head of click or return for which the train window has no lesson.
 
     Raises:
         UserError: the horizon is longer than anybody was watched, nobody was seen to come back, or all
             answers are the same.
     """
     for objective, head in heads.items():
+        fault = ""
         if isinstance(head, ReturnHead):
             fault = _fault(train, objective, head)
-            if fault:
-                raise UserError(f"{fault}, or leave the head out with ~model/heads/{objective}")
+        elif objective == "click":
+            fault = _constant(train, objective)
+        if fault:
+            raise UserError(f"{fault}, or leave the head out with ~model/heads/{objective}")
+
+
+def _constant(train: EncodedWindow, objective: str) -> str:
+    """Why a yes or no cannot be learned from the window; empty where it can."""
+    answers = train.value[known_of(train, objective), train.index_of(objective)]
+    if answers.size == 0 or (answers != answers[0]).any():
+        return ""
+    return (
+        f"all {answers.size:,} rows of the train window have {objective} = {answers[0]:g}: a constant "
+        "outcome teaches nothing; bring a log with both answers"
+    )
 
 
 def _fault(train: EncodedWindow, objective: str, head: ReturnHead) -> str:
