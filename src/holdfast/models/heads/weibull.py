@@ -127,8 +127,10 @@ class Weibull:
 
 def _exp_then_straight(w: Tensor) -> Tensor:
     """The exponential, with its own tangent beyond ``_STEEPEST``: it neither overflows nor turns flat."""
-    bounded = w.clamp(max=_STEEPEST)
-    return bounded.exp() + math.exp(_STEEPEST) * (w - bounded)
+    # One or the other: in a sum of both, the large slope would swallow the small one in single precision.
+    return torch.where(
+        w < _STEEPEST, w.clamp(max=_STEEPEST).exp(), math.exp(_STEEPEST) * (1.0 + w - _STEEPEST)
+    )
 
 
 def _capped_mean(log_scale: Tensor, shape: Tensor, cap: Tensor) -> Tensor:
