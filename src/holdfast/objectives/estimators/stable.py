@@ -54,12 +54,14 @@ def balancing_tilt(rows: PartialErrors, across: Processes = ALONE) -> Tensor:
     square = across.reduce_sum((weight * centred.square()).sum()) / total.clamp(min=1e-300)
     unit = centred / square.sqrt().clamp(min=1e-12)
     direction = torch.tanh(unit)
+    # Only observed rows weigh anything.
+    base, seen, towards = base[rows.observed], unit[rows.observed], direction[rows.observed]
     low, high, tilt = -MAX_TILT, MAX_TILT, 0.0
     for _ in range(NEWTON_STEPS):
-        tilted = base * torch.exp(tilt * direction)
+        tilted = base * torch.exp(tilt * towards)
         # The excess grows with the tilt, because the direction has the sign of the unit.
         excess, slope = across.reduce_sum(
-            torch.stack([(tilted * unit).sum(), (tilted * unit * direction).sum()])
+            torch.stack([(tilted * seen).sum(), (tilted * seen * towards).sum()])
         ).tolist()
         if not slope > 0.0:
             break
