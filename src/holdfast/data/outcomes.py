@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 
 from holdfast.core.arrays import Bools, Floats, Ints
+from holdfast.core.errors import UserError
 from holdfast.core.protocols import Population
 from holdfast.data.card import Objective
 from holdfast.data.log import Log, local_day, local_days
+from holdfast.data.splits import Window
 
 SHORTEST_OPENED_SECONDS = 1e-3
 """Where dwell is defined over all rows, 0 says 'not opened': an opened row counts at least so much."""
@@ -90,6 +92,21 @@ def _dwell_of_all_rows(view: Log) -> OutcomeColumns:
     return OutcomeColumns(
         value.astype(np.float32), opened.event | closed, opened.known | closed, opened.spread
     )
+
+
+def check_dwell_ends(dwell: OutcomeColumns, window: Window, *, population: Population) -> None:
+    """Refuse a window in which no stay was seen to end; over all rows, 0 seconds is no stay.
+
+    Raises:
+        UserError: all known dwells are cut off.
+    """
+    stays = dwell.known & (dwell.value > 0.0) if population == "all" else dwell.known
+    if not (stays & dwell.event).any():
+        raise UserError(
+            f"all {int(stays.sum())} known dwells of the {window.name} window, {window.start} to "
+            f"{window.end}, are cut off: nothing says when somebody leaves. Leave dwell out "
+            "(~model/heads/dwell), or bring a log whose content_seconds are longer"
+        )
 
 
 def _retention(view: Log, *, horizon_days: int) -> OutcomeColumns:

@@ -21,7 +21,13 @@ from holdfast.data.encoded import Array, EncodedWindow
 from holdfast.data.encoder import Encoder, EncoderSettings, fit_encoder
 from holdfast.data.history import FREQUENCY, RECENCY, TrailingHistory
 from holdfast.data.log import Log
-from holdfast.data.outcomes import OutcomeColumns, follow_up_days, outcome_columns, user_day_codes
+from holdfast.data.outcomes import (
+    OutcomeColumns,
+    check_dwell_ends,
+    follow_up_days,
+    outcome_columns,
+    user_day_codes,
+)
 from holdfast.data.splits import TemporalSplit, Window
 
 
@@ -143,7 +149,7 @@ def prepare_train(
                 f"{objective} out"
             )
     if "dwell" in outcomes:
-        _check_dwell_ends(outcomes["dwell"], window, population=dwell_population)
+        check_dwell_ends(outcomes["dwell"], window, population=dwell_population)
     fitted = fit_encoder(rows, features, encoder)
     return fitted, _prepared(inside, rows, window, fitted, outcomes, horizon_days=horizon_days)
 
@@ -210,17 +216,6 @@ def _outcomes(
         each: outcome_columns(inside, each, horizon_days=horizon_days, dwell_population=dwell_population)
         for each in objectives
     }
-
-
-def _check_dwell_ends(dwell: OutcomeColumns, window: Window, *, population: Population) -> None:
-    """Refuse a window in which no stay was seen to end; over all rows, 0 seconds is no stay."""
-    stays = dwell.known & (dwell.value > 0.0) if population == "all" else dwell.known
-    if not (stays & dwell.event).any():
-        raise UserError(
-            f"all {int(stays.sum())} known dwells of the {window.name} window, {window.start} to "
-            f"{window.end}, are cut off: nothing says when somebody leaves. Leave dwell out "
-            "(~model/heads/dwell), or bring a log whose content_seconds are longer"
-        )
 
 
 def _prepared(
