@@ -22,7 +22,7 @@ _STEEPEST = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Weibull:
-    r"""Seconds with the survival :math:`S(t) = \exp(-(t / \lambda)^k)`, some only known as 'at least so much'.
+    r"""Seconds with the survival :math:`S(t) = \exp(-(t / \lambda)^k)`, some known only as 'at least v'.
 
     The chance to leave in the next moment grows with the time spent where :math:`k > 1`, falls where
     :math:`k < 1`, and is constant where :math:`k = 1`. With :math:`w = k (\log t - \log \lambda)`, the loss
