@@ -58,8 +58,10 @@ def test_a_source_and_its_checks_are_told():
 
 
 def test_propensities_of_being_seen_change_what_the_click_head_predicts():
-    section = propensity_section(SUMMARY, config(), notes(meaning="examination"))
+    labels = {**TRUST, "mean_weight": 2.5}
+    section = propensity_section(SUMMARY, config(), notes(meaning="examination", labels=labels))
     assert "predicts a click on a row that is seen" in section.weighting
+    assert "the 100 clicked rows are worth an effective sample of 40" in section.checks[0]
     unused = propensity_section(SUMMARY, config("none"), notes(source="", meaning="examination"))
     assert unused.weighting == "losses count every row the same"
     assert unused.meaning == "the chance that the behavior policy showed this whole slate"
@@ -85,8 +87,10 @@ def test_the_console_tells_it_too():
         "rows_per_second": 1.0,
         "train_weights": {"click": {**TRUST, "num_missing": 7}},
         "after_click": {"dwell": {**TRUST, "mean_weight": 0.9}},
+        "propensities": {"labels": {**TRUST, "mean_weight": 2.5}},
     }
     lines = list(fitted(summary))
     assert "7 set aside" in lines[1]
-    assert "dwell over all rows: ESS 40 of 100 rows after a click" in lines[2]
-    assert "mean o/p 0.90" in lines[2]
+    assert "click labels: ESS 40 of 100 clicked rows" in lines[2]
+    assert "dwell over all rows: ESS 40 of 100 rows after a click" in lines[3]
+    assert "mean o/p 0.90" in lines[3]

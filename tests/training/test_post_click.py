@@ -27,9 +27,11 @@ from holdfast.objectives.estimators.naive import Naive
 from holdfast.objectives.estimators.rows import ALONE, LossEstimator
 from holdfast.objectives.estimators.self_normalised import SelfNormalised
 from holdfast.objectives.estimators.stable import Stable
+from holdfast.objectives.weighting import PropensityWeighting
 from holdfast.training.post_click import PostClickLosses, check_heads, imputed_outcomes
 
 ESTIMATORS = [InversePropensity(), SelfNormalised(), DoublyRobust(), MoreRobust(), Stable()]
+UNWEIGHTED = PropensityWeighting(kind="none")
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda each: type(each).__name__)
 
 
@@ -273,3 +275,23 @@ def test_an_outcome_of_nobody(toy: Any) -> None:
         if estimator.imputes:
             assert float(made["dwell"].imputation.mean().detach()) == 0.0
     assert isinstance(batch.outcome(1), Outcome)
+
+
+@every_estimator
+def test_epochs_are_judged_by_snips(toy: Any, tmp_path: Path, estimator: LossEstimator) -> None:
+    ranker, window = toy.ranker(), toy.window(120, 1, "validation")
+    result = toy.fit(tmp_path, ranker=ranker, estimator=estimator, max_epochs=1, weighting=UNWEIGHTED)
+    batch = TensorColumns(window).slice(0, 120)
+    with torch.no_grad():
+        parameters = ranker(batch.inputs)
+        errors = ranker.heads["dwell"].negative_log_likelihood(parameters["dwell"], batch.outcome(1))
+    clicked = batch.value[:, 0] > 0.5
+    weight = 1.0 / torch.sigmoid(parameters["click"][:, 0]).clamp(min=1.0 / estimator.largest_weight)
+    expected = (weight * errors)[clicked].sum() / weight[clicked].sum()
+    assert result.epochs["validation/dwell/loss"].iloc[0] == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_a_run_does_not_go_on_with_another_estimator(toy: Any, tmp_path: Path) -> None:
+    toy.fit(tmp_path, estimator=DoublyRobust(), max_epochs=1)
+    with pytest.raises(UserError, match="estimator was 'DoublyRobust' and is 'Naive'"):
+        toy.fit(tmp_path, max_epochs=2, resume=True)

@@ -212,6 +212,11 @@ def test_notes_hold_what_can_be_checked(toy: Any) -> None:
     assert logged.calibration is None
     nobody = replace(window, policies=("greedy", "other"))
     assert propensity_notes(nobody, fit_source(Logged(), nobody).on_train, weighting, ()).balance is None
+    seen = fit_source(ExaminationByRandomSlots(min_clicks=1), window)
+    labels = propensity_notes(window, seen.on_train, weighting, ()).labels
+    assert labels is not None
+    assert labels.num_rows == int((window.value[:, 0] > 0.5).sum())
+    assert labels.mean_weight > 1.0
     unused = propensity_notes(window, clicked.on_train, PropensityWeighting(kind="none"), ())
     assert (unused.source, unused.balance) == ("", None)
 

@@ -81,6 +81,13 @@ def _estimator(estimator: dict[str, Any] | None) -> str:
 def _checks(notes: dict[str, Any]) -> Iterator[str]:
     """A sentence for every check that could be made."""
     yield from (f"{note[:1].upper()}{note[1:]}." for note in notes.get("notes", ()))
+    labels = notes.get("labels")
+    if labels:
+        yield (
+            f"Corrected labels: the {labels['num_rows']:,} clicked rows are worth an effective sample of "
+            f"{labels['effective_sample_size']:,.0f}; {labels['clipped_share']:.1%} met the cap, mean weight "
+            f"{labels['mean_weight']:.2f}."
+        )
     balance = notes.get("balance")
     if balance:
         yield (

@@ -93,6 +93,12 @@ def fitted(summary: Mapping[str, Any]) -> Iterator[str]:
             f"clipped {each['clipped_share']:.1%}, largest {each['largest_weight']:.1f}"
             + (f", {count(each['num_missing'])} set aside" if each.get("num_missing") else "")
         )
+    labels = (summary.get("propensities") or {}).get("labels")
+    if labels:
+        yield (
+            f"click labels: ESS {count(labels['effective_sample_size'])} of {count(labels['num_rows'])} "
+            f"clicked rows, clipped {labels['clipped_share']:.1%}, mean 1/p {labels['mean_weight']:.2f}"
+        )
     for name, each in summary.get("after_click", {}).items():
         yield (
             f"{name} over all rows: ESS {count(each['effective_sample_size'])} of {count(each['num_rows'])} "

@@ -143,6 +143,7 @@ def fit(
     weighed = weigh(train, fitted.on_train, weighting, ranker.heads)
     judged = weigh(validation, propensity_of(fitted, validation), weighting, ranker.heads)
     plan = _plan(ranker, train, validation, settings=settings, seed=seed)
+    plan["estimator"] = type(estimator).__name__  # a checkpoint holds its second towers
     clear_checkpoints(folder, only_parts=resume)
     ranker.train()
     state = read_run_state(folder, plan) if resume else None

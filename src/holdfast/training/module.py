@@ -120,7 +120,7 @@ class RankingModule(pl.LightningModule):
         """Add a slice of the validation window to the sums."""
         # Processes may have unequal numbers of slices, so none may wait for another; slices are the same
         # whatever the number of processes.
-        self._add("validation", self._terms(batch, ALONE)[0])
+        self._add("validation", self._terms(batch, ALONE, judging=True)[0])
 
     def on_validation_epoch_start(self) -> None:
         """Forget the sums of the epoch before."""
@@ -166,7 +166,9 @@ class RankingModule(pl.LightningModule):
         self.sums["train"] = checkpoint[CHECKPOINT_KEY][self.global_rank]
         self.propensities.state = checkpoint[PROPENSITY_KEY][self.global_rank]
 
-    def _terms(self, batch: Batch, across: Processes) -> tuple[Ratio, dict[str, Estimate]]:
+    def _terms(
+        self, batch: Batch, across: Processes, *, judging: bool = False
+    ) -> tuple[Ratio, dict[str, Estimate]]:
         """Numerators and denominators of the losses, ``[T]`` each, and the estimates among them."""
         mixed_TBO = self.ranker.represent(batch.inputs)
         parameters = self.ranker.parameters_of(mixed_TBO)
@@ -182,7 +184,7 @@ class RankingModule(pl.LightningModule):
         if not estimates:
             return means_T, estimates
         parts = [
-            estimates[objective].loss
+            (estimates[objective].judgement if judging else estimates[objective].loss)
             if objective in estimates
             else Ratio(means_T.numerator[index], means_T.denominator[index])
             for index, objective in enumerate(self.ranker.objectives)

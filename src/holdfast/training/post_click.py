@@ -20,6 +20,7 @@ from holdfast.core.random import derive_seed
 from holdfast.core.return_head import ReturnHead
 from holdfast.models.ranker import Ranker
 from holdfast.objectives.estimators.rows import LossEstimator, PartialErrors, Processes, Ratio
+from holdfast.objectives.estimators.self_normalised import self_normalised_terms
 from holdfast.objectives.propensities.predicted_click import predicted_click
 
 CLICK = "click"
@@ -33,11 +34,14 @@ class Estimate:
 
     Attributes:
         loss: what the prediction learns from.
+        judgement: what an epoch is judged by: SNIPS of the same rows, whatever the estimator. Unlike IPS and
+            DR it does not grow and shrink with a propensity that is still being learned.
         imputation: what the imputation learns from; None where nothing is imputed.
         rows: what the loss was estimated from.
     """
 
     loss: Ratio
+    judgement: Ratio
     imputation: Ratio | None
     rows: PartialErrors
 
@@ -128,7 +132,9 @@ class PostClickLosses(nn.Module):
                 weight=weight,
                 imputed=imputed,
             )
-            made[objective] = Estimate(self.estimator.terms(rows, across), imputation, rows)
+            made[objective] = Estimate(
+                self.estimator.terms(rows, across), self_normalised_terms(rows), imputation, rows
+            )
         return made
 
     def _imputed(self, objective: str, guess: Tensor, parameters: Tensor, batch: Batch) -> Tensor:

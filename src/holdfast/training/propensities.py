@@ -47,6 +47,8 @@ class PropensityNotes:
         balance: of the numeric inputs after weighting, where there are rows to hold the weighted ones
             against: all rows for propensities of a click, randomised ones for those of a choice.
         calibration: of propensities of a click, against the clicks.
+        labels: how far corrected labels can be trusted: diagnostics of the clicked rows, where propensities
+            are of being seen.
     """
 
     source: str
@@ -54,6 +56,7 @@ class PropensityNotes:
     notes: tuple[str, ...] = ()
     balance: FeatureBalance | None = None
     calibration: PropensityCalibration | None = None
+    labels: WeightDiagnostics | None = None
 
 
 def logged_rows(window: EncodedWindow) -> LoggedRows:
@@ -237,11 +240,13 @@ def propensity_notes(
     rows, used = logged_rows(window), weighting.prepared(propensity)
     known = ~np.isnan(rows.click)
     clicked = known & (np.nan_to_num(rows.click) > 0.5)
-    balance, calibration = None, None
-    if propensity.meaning == "clicked":
+    balance, calibration, labels = None, None, None
+    if propensity.meaning in OF_BEING_SEEN:
+        _, labels = used.weights(where=clicked & ~used.missing)
+    elif propensity.meaning == "clicked":
         balance = _balance(used, rows.features, observed=clicked, target=known)
         calibration = propensity_calibration(used.values, observed=clicked, where=known & ~used.missing)
-    elif propensity.meaning not in OF_BEING_SEEN:
+    else:
         by_chance = rows.logged_by(random_policies())
         every = np.ones(len(rows), dtype=bool)
         balance = _balance(used, rows.features, observed=every & ~by_chance, target=by_chance)
@@ -251,6 +256,7 @@ def propensity_notes(
         notes=notes,
         balance=balance,
         calibration=calibration,
+        labels=labels,
     )
 
 
