@@ -214,7 +214,9 @@ def selected_window(toy: Any, rows: int, seed: int, name: str) -> Any:
     ), float(np.log(stay).mean())
 
 
-@pytest.mark.parametrize("estimator", [Naive(), *ESTIMATORS], ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize(
+    "estimator", [Naive(), SelfNormalised(), MoreRobust(), Stable()], ids=lambda each: type(each).__name__
+)
 def test_a_head_that_cannot_tell_rows_apart_is_right_on_average_only_with_an_estimator(
     toy: Any, tmp_path: Path, estimator: LossEstimator
 ) -> None:
