@@ -68,6 +68,8 @@ def make_window(name: str, rows: int, vocabulary: int) -> EncodedWindow:
         follow_up_days=zeros,
         recency_days=zeros.astype(np.float32),
         active_days_7=zeros.astype(np.float32),
+        policy=zeros,
+        item=zeros,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from holdfast.app.sayings import FitProgress, evaluated, fitted, said
+from holdfast.app.sayings import FitProgress, doubtful_targets, evaluated, fitted, said
 from holdfast.training.progress import Progress
 
 RUNNING = Progress(
@@ -60,6 +60,41 @@ def test_returns_are_never_said_without_recency_and_frequency():
         evaluated({"test/retention/d1/auc": value, "test/retention/d1/baseline_auc": {"value": 0.69}})
     )
     assert lines == ["return within 1 d AUC 0.700 [0.600, 0.800] (recency/frequency alone: 0.690)"]
+
+
+def test_returns_are_said_among_users_alike():
+    value = {"value": 0.7, "low": 0.6, "high": 0.8}
+    names = ("auc", "baseline_auc", "auc_given_baseline")
+    (line,) = evaluated({f"test/retention/d7/{name}": value for name in names})
+    assert line.endswith("(recency/frequency alone: 0.700); 0.700 [0.600, 0.800] among users alike in both")
+
+
+TARGETS = {
+    "known_rows": {"train": 900, "validation": 0},
+    "left_out_rows": {"train": 100, "validation": 40},
+    "imputed_rows": {"train": 300, "validation": 0},
+    "tests": {"surrogacy": 0.001},
+    "warnings": ("surrogacy fails",),
+}
+
+
+def test_what_a_head_learned_from_is_counted_and_doubts_are_said():
+    summary = {
+        "criterion": "validation/loss",
+        "best_value": 0.25,
+        "best_epoch": 1,
+        "num_epochs": 3,
+        "rows_per_second": 10.0,
+        "train_weights": {},
+        "targets": {"retention": TARGETS},
+    }
+    assert list(fitted(summary))[1] == (
+        "retention learns from 900 rows, 300 of them by a surrogate index; 100 are too recent for this head"
+    )
+    warned = list(doubtful_targets(summary))
+    assert warned[0] == "retention: surrogacy fails"
+    assert "no retention of the validation window is old enough for this head" in warned[1]
+    assert list(doubtful_targets({})) == []
 
 
 def test_weights_are_said_with_what_they_cost():

@@ -74,6 +74,9 @@ def test_warnings_name_what_weakens_the_evidence():
         "windows": {"test": {"users": 38}},
     }
     fit = {"train_weights": {"click": {"effective_sample_size": 5.0, "num_rows": 100}}}
+    fit["targets"] = {
+        "retention": {"warnings": ["surrogacy fails (p = 1e-9)"], "known_rows": {"validation": 0}}
+    }
     text = " ".join(warnings_of(summary, fit, {"click/auc": metric(None, note="one class")}))
     for part in (
         "No dwell head",
@@ -82,6 +85,8 @@ def test_warnings_name_what_weakens_the_evidence():
         "No propensities were logged",
         "38 users",
         "effective sample of 5",
+        "Retention: surrogacy fails (p = 1e-9).",
+        "No retention of the validation window is old enough for this head",
     ):
         assert part in text
     assert "Undefined on the test window, see the notes below: click/auc" in text

@@ -11,9 +11,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from holdfast.core.batch import Outcome
+from holdfast.core.propensity import Propensity
 from holdfast.models.heads.bernoulli import Bernoulli
 from holdfast.objectives.losses import weighted_mean_loss
 from holdfast.objectives.weighting import PropensityWeighting
+
+
+def logged(values: np.ndarray) -> Propensity:
+    return Propensity(values=values, meaning="item_in_slot", source="logged")
 
 
 def rows_of(seed: int, rows: int) -> tuple[Tensor, Outcome]:
@@ -32,7 +37,7 @@ def test_sure_choices_count_as_without_weights(seed: int, rows: int) -> None:
     known = outcome.known.numpy()[:, None]
     ones = np.ones((rows, 1), dtype=np.float32)
     for kind in ("inverse_propensity", "none", "auto"):
-        weights, _ = PropensityWeighting(kind=kind).weights(np.ones(rows), known, ones)
+        weights, _ = PropensityWeighting(kind=kind).weights(logged(np.ones(rows)), known, ones)
         weighted = weighted_mean_loss(losses, weight=torch.from_numpy(weights[:, 0]), where=outcome.known)
         expected = losses[outcome.known].mean() if outcome.known.any() else torch.zeros(())
         torch.testing.assert_close(weighted, expected.to(weighted.dtype))
@@ -45,8 +50,8 @@ def test_a_common_factor_of_all_propensities_does_not_matter(seed: int, rows: in
     propensity = generator.uniform(0.02, 0.1, rows)
     known, ones = np.ones((rows, 1), dtype=bool), np.ones((rows, 1), dtype=np.float32)
     weighting = PropensityWeighting(kind="inverse_propensity", max_weight=1e6)
-    once, _ = weighting.weights(propensity, known, ones)
-    scaled, _ = weighting.weights(propensity * min(scale, 10.0), known, ones)
+    once, _ = weighting.weights(logged(propensity), known, ones)
+    scaled, _ = weighting.weights(logged(propensity * min(scale, 10.0)), known, ones)
     np.testing.assert_allclose(once, scaled, rtol=1e-5)
 
 

@@ -102,6 +102,8 @@ def window() -> EncodedWindow:
         **dict.fromkeys(("propensity", "request", "user", "user_day", "day", "slot", "follow_up_days"), rows),
         recency_days=rows,
         active_days_7=rows,
+        policy=rows,
+        item=rows,
     )
 
 

@@ -37,6 +37,10 @@ def make_window(num_rows: int = 6) -> EncodedWindow:
         follow_up_days=integers(),
         recency_days=numbers(),
         active_days_7=numbers(),
+        policy=integers(),
+        item=integers(),
+        policies=("a", "b"),
+        propensity_of="slate",
     )
 
 
@@ -46,10 +50,11 @@ def test_a_saved_window_reads_back_the_same(tmp_path: Path, memory_map: bool):
     window.save(tmp_path / "train")
     back = load_window(tmp_path / "train", memory_map=memory_map)
     assert (back.name, back.objectives, len(back)) == ("train", ("click", "retention"), 6)
+    assert (back.policies, back.propensity_of) == (("a", "b"), "slate")
     assert isinstance(back.numeric, np.memmap) is memory_map
     for field in fields(window):
         wanted, got = getattr(window, field.name), getattr(back, field.name)
-        if field.name in ("name", "objectives"):
+        if field.name in ("name", "objectives", "policies", "propensity_of"):
             continue
         pairs = zip(wanted, got, strict=True) if field.name == "lists" else [(wanted, got)]
         for one, other in pairs:

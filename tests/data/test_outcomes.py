@@ -5,6 +5,7 @@ import pytest
 from holdfast.data.card import DatasetCard
 from holdfast.data.log import Log
 from holdfast.data.outcomes import (
+    SHORTEST_OPENED_SECONDS,
     follow_up_days,
     outcome_columns,
     returned_within,
@@ -64,6 +65,19 @@ class TestDwell:
         outcome = outcome_columns(view, "dwell", horizon_days=7)
         assert outcome.value.tolist() == [30.0, 60.0, 60.0, 60.0, 0.0, 0.0]
         assert outcome.event[:4].tolist() == [True, False, False, False]
+
+    def test_over_all_rows_not_opened_is_no_time_and_opened_is_some(self):
+        rows = [*self.ROWS, {"click": None, "dwell_seconds": None}, {"click": True, "dwell_seconds": 0.0}]
+        log = log_of([{"shown_at": "2024-01-01", **row} for row in rows])
+        outcome = outcome_columns(log, "dwell", horizon_days=7, dwell_population="all")
+        expected = [30.0, 100.0, 100.0, 5000.0, 0.0, 0.0, 0.0, SHORTEST_OPENED_SECONDS]
+        assert outcome.value.tolist() == pytest.approx(expected)
+        assert outcome.known.tolist() == [True, True, True, True, True, False, False, True]
+        assert outcome.event[outcome.known].tolist() == [True, False, False, True, True, True]
+        at_once = log.as_of(utc("2024-01-01 00:00:00.000001"))
+        cut = outcome_columns(at_once, "dwell", horizon_days=7, dwell_population="all")
+        assert (cut.value[:4] > 0.0).all()
+        assert not cut.event[:4].any()
 
     def test_content_may_be_of_no_known_length(self):
         rows = [{"shown_at": "2024-01-01", "click": True, "dwell_seconds": 3.0}]

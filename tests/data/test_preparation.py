@@ -40,12 +40,16 @@ def test_every_column_has_a_value_a_row_and_the_type_it_should(prepared):
     dtypes |= {"numeric": "float32", "spread": "float32", "propensity": "float64", "request": "int64"}
     dtypes |= {"user": "int64", "user_day": "int64", "slot": "int64", "follow_up_days": "int64"}
     dtypes |= {"recency_days": "float32", "active_days_7": "float32", "content_seconds": "float32"}
+    dtypes |= {"policy": "int64", "item": "int64"}
     assert tuple(prepared.windows) == tuple(prepared.rows) == tuple(prepared.bounds) == NAMES
     for name, window in prepared.windows.items():
         assert window.name == name
         assert len(window) == len(prepared.rows[name]) > 50
         assert window.objectives == REQUEST["objectives"]
-        assert {each.name for each in fields(window)} == {*dtypes, "name", "objectives", "lists"}
+        assert {each.name for each in fields(window)} == {
+            *dtypes,
+            *("name", "objectives", "policies", "propensity_of", "lists"),
+        }
         for column, dtype in dtypes.items():
             array = getattr(window, column)
             assert array.dtype == dtype, column
@@ -130,6 +134,7 @@ def test_codes_mean_what_they_say(log, prepared, name):
     np.testing.assert_array_equal(window.day, epoch)
     np.testing.assert_array_equal(window.slot, rows["slot"])
     np.testing.assert_array_equal(window.propensity, rows["propensity"])
+    assert [window.policies[each] for each in window.policy] == rows["policy"].tolist()
     np.testing.assert_array_equal(window.recency_days, rows[RECENCY].astype("float32"))
     np.testing.assert_array_equal(window.active_days_7, rows[FREQUENCY])
 
@@ -154,11 +159,13 @@ def test_objectives_come_in_the_order_asked_for(log):
 
 def test_columns_that_were_not_logged(log):
     null = {"propensity": np.nan, "slot": pd.array([None] * len(log), dtype="Int64")}
-    absent = log.frame.drop(columns=["propensity", "slot", "content_seconds"])
-    for frame in (log.frame.assign(**null, content_seconds=np.nan), absent):
+    absent = log.frame.drop(columns=["propensity", "slot", "content_seconds", "policy"])
+    for frame in (log.frame.assign(**null, content_seconds=np.nan, policy=None), absent):
         window = prepare_windows(replace(log, frame=frame), split=SPLIT, **REQUEST).windows["test"]
         assert np.isnan(window.propensity).all()
         assert (window.slot == -1).all()
+        assert (window.policy == -1).all()
+        assert window.policies == ()
         assert np.isinf(window.content_seconds).all()
 
 
@@ -180,6 +187,26 @@ def test_an_objective_that_the_window_cannot_teach_is_named(log):
     day_before = TemporalSplit(train_days=1, gap_days=0, validation_days=2, test_days=4, maturity_days=3)
     with pytest.raises(UserError, match="no outcome of retention is known"):
         prepare_windows(log, split=day_before, **REQUEST)
+
+
+@pytest.mark.parametrize("population", ["opened", "all"])
+def test_a_window_in_which_no_stay_ends_is_refused(log, population):
+    always_cut = log.frame.assign(content_seconds=1e-3)
+    with pytest.raises(UserError, match=r"known dwells of the train window, .*, are cut off"):
+        prepare_windows(replace(log, frame=always_cut), split=SPLIT, **REQUEST, dwell_population=population)
+
+
+def test_dwell_over_all_rows_knows_what_was_not_opened(log):
+    opened = prepare_windows(log, split=SPLIT, **REQUEST).windows["test"]
+    everywhere = prepare_windows(log, split=SPLIT, **REQUEST, dwell_population="all").windows["test"]
+    click, dwell = opened.index_of("click"), opened.index_of("dwell")
+    stays = opened.known[:, dwell]
+    np.testing.assert_array_equal(everywhere.value[stays, dwell], opened.value[stays, dwell])
+    np.testing.assert_array_equal(everywhere.event[stays, dwell], opened.event[stays, dwell])
+    closed = opened.known[:, click] & (opened.value[:, click] == 0.0)
+    assert closed.any()
+    assert (everywhere.value[closed, dwell] == 0.0).all()
+    np.testing.assert_array_equal(everywhere.known[:, dwell], stays | closed)
 
 
 def test_an_objective_that_the_card_does_not_name_is_named(log):

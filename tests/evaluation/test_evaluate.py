@@ -95,12 +95,10 @@ def test_names_are_stable_and_every_weighted_one_has_its_twin() -> None:
             f"retention/d{day}/{name}"
             for day in (1, 3, 7)
             for name in (
-                "auc",
-                "brier",
-                "calibration",
-                "baseline_auc",
-                "baseline_brier",
-                "auc_minus_baseline",
+                *("auc", "brier", "log_loss", "calibration", "auc_by_user"),
+                *("slope", "slope_within", "slope_between"),
+                *("baseline_auc", "baseline_brier", "baseline_log_loss", "baseline_auc_by_user"),
+                *("auc_minus_baseline", "auc_given_baseline"),
             )
         ),
         *(f"ranking/{name}" for name in ("auc", "ndcg@5", "ndcg@10", "mrr", "ndcg_dwell@5", "ndcg_dwell@10")),
@@ -130,6 +128,7 @@ def test_same_inputs_same_numbers_in_any_order_of_rows() -> None:
         changed = {
             name: {key: each[order] for key, each in value.items()} if name == "gains" else value[order]
             for name, value in rows.items()
+            if value is not None
         }
         shuffled[objective] = type(inputs[objective])(**changed)
     first = by_name(evaluate_window(settings=SETTINGS, **inputs))
@@ -198,7 +197,7 @@ def test_nothing_known_is_undefined_and_says_so() -> None:
     )
     inputs["ranking"] = replace(inputs["ranking"], gains={"click": unknown})
     values = evaluate_window(settings=SETTINGS, **inputs)
-    assert len(values) == 2 * (7 + 3 + 18 + 4)
+    assert len(values) == 2 * (7 + 3 + 42 + 4)
     for value in values:
         assert value.value is None
         assert value.n == 0
@@ -224,8 +223,53 @@ def test_a_horizon_beyond_the_predictions_is_undefined_and_says_so() -> None:
     values = retention_metrics(
         **vars(inputs["retention"]), users=inputs["users"], horizons=[14], bootstrap=BOOTSTRAP
     )
-    assert len(values) == 12
+    assert len(values) == 28
     assert all("predictions reach 7 days ahead" in value.note for value in values)
+
+
+def test_a_day_that_is_not_predicted_is_undefined_and_the_others_are_not() -> None:
+    inputs = window()
+    rows = vars(inputs["retention"])
+    by_day = rows["return_probability_by_day"].copy()
+    by_day[:, [0, 1, 3, 4, 5, 6]] = np.nan
+    arguments = {"users": inputs["users"], "bootstrap": BOOTSTRAP}
+    values = retention_metrics(**{**rows, "return_probability_by_day": by_day}, horizons=[1, 3], **arguments)
+    whole = by_name(retention_metrics(**rows, horizons=[1, 3], **arguments))
+    for value in values:
+        if "/d1/" in value.name:
+            assert value.value is None
+            assert "does not predict a return within 1 days" in value.note
+        else:
+            assert value == whole[value.name]
+
+
+def test_return_is_measured_within_users_and_among_users_whom_the_baseline_cannot_tell_apart() -> None:
+    # Two users of three days; the baseline knows the users, the model the days of the first alone.
+    label = np.array([1, 1, 0, 1, 0, 0])
+    predicted = np.array([0.8, 0.8, 0.1, 0.1, 0.3, 0.2])
+    values = retention_metrics(
+        predicted[:, None],
+        np.ones(6),
+        label > 0,
+        np.ones(6, dtype=int),
+        user_days=np.arange(6),
+        users=np.array([0, 0, 0, 1, 1, 1]),
+        days=np.arange(6),
+        horizons=[1],
+        baseline_by_day=np.array([0.7, 0.7, 0.7, 0.3, 0.3, 0.3])[:, None],
+        bootstrap=BOOTSTRAP,
+    )
+    found = {name.removeprefix("retention/d1/"): each.value for name, each in by_name(values).items()}
+    assert found["auc_by_user"] == pytest.approx((1.0 + 0.0) / 2)
+    assert found["auc_given_baseline"] == pytest.approx((1.0 + 0.0) / 2)
+    assert found["baseline_auc_by_user"] == 0.5
+    # The days with a past: 0.8 after 0.8, 0.1 after 0.8, 0.3 after 0.1, 0.2 after 0.2.
+    past, now = np.array([0.8, 0.8, 0.1, 0.2]), np.array([0.8, 0.1, 0.3, 0.2])
+    design = np.column_stack([np.ones(4), past, now - past])
+    expected = np.linalg.lstsq(design, np.array([1.0, 0.0, 0.0, 0.0]), rcond=None)[0]
+    assert found["slope_between"] == pytest.approx(expected[1])
+    assert found["slope_within"] == pytest.approx(expected[2])
+    assert "2 of 2 users have days of both kinds" in by_name(values)["retention/d1/auc_by_user"].note
 
 
 def test_what_is_masked_does_not_count() -> None:

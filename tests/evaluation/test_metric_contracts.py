@@ -14,9 +14,15 @@ from holdfast.evaluation.discrimination import grouped_auc, roc_auc
 from holdfast.evaluation.dwell_metrics import mean_absolute_error
 from holdfast.evaluation.proper_scores import brier_score, log_loss, normalized_entropy
 from holdfast.evaluation.ranking import mrr, ndcg_at_k
+from holdfast.evaluation.slopes import prepare_slope, prepare_slope_of
 
 Columns = dict[str, np.ndarray]
 Metric = Callable[[Columns, np.ndarray | None], float | None]
+
+
+def weights_of(columns: Columns, weight: np.ndarray | None) -> np.ndarray:
+    return np.ones(columns["label"].size) if weight is None else weight
+
 
 ROW_METRICS: dict[str, Metric] = {
     "roc_auc": lambda c, w: roc_auc(c["probability"], c["label"], weight=w),
@@ -33,6 +39,10 @@ ROW_METRICS: dict[str, Metric] = {
     ),
     "ece_by_width": lambda c, w: expected_calibration_error(
         c["probability"], c["label"], num_bins=7, weight=w, binning="width"
+    ),
+    "slope": lambda c, w: prepare_slope(c["probability"], c["label"])(weights_of(c, w)),
+    "slope_within": lambda c, w: prepare_slope_of("within", c["probability"], c["label"], 1.0 * c["event"])(
+        weights_of(c, w)
     ),
     "mean_absolute_error": lambda c, w: mean_absolute_error(c["seconds"], c["dwell"], weight=w),
     "xauc": lambda c, w: xauc(c["seconds"], c["dwell"], weight=w),

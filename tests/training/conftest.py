@@ -66,6 +66,9 @@ def make_window(rows: int, seed: int, name: str = "train") -> EncodedWindow:
         follow_up_days=zeros,
         recency_days=zeros.astype(np.float32),
         active_days_7=zeros.astype(np.float32),
+        policy=zeros,
+        item=item,
+        policies=("logged",),
     )
 
 
@@ -96,7 +99,7 @@ def fit_toy(folder: Path, *, ranker: Ranker | None = None, **changes: Any) -> Fi
     return fit(ranker or make_ranker(), settings=TrainerSettings(**settings), **arguments)
 
 
-EXTRA = ("resume", "on_progress", "run_log")
+EXTRA = ("resume", "on_progress", "run_log", "source", "estimator")
 
 
 def run_in_child(work: Callable[[], object]) -> int | None:

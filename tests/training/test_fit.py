@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from holdfast.core.errors import UserError
+from holdfast.core.propensity import Propensity
 from holdfast.objectives.balancing import StaticBalance
 from holdfast.objectives.weighting import PropensityWeighting
 from holdfast.training.fit import check_window
@@ -62,7 +63,8 @@ def test_validation_loss_is_the_weighted_mean_over_the_whole_window(toy: Any, tm
     assert not ranker.training
     from holdfast.data.batches import TensorColumns
 
-    weights, _ = PropensityWeighting().weights(window.propensity, window.known, window.spread)
+    propensity = Propensity(values=window.propensity, meaning="item_in_slot", source="logged")
+    weights, _ = PropensityWeighting().weights(propensity, window.known, window.spread)
     batch = TensorColumns(window, weights).slice(0, 120)
     with torch.no_grad():
         parameters = ranker(batch.inputs)

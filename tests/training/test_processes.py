@@ -11,6 +11,12 @@ from typing import Any
 import pytest
 import torch
 
+from holdfast.objectives.estimators.doubly_robust import DoublyRobust
+from holdfast.objectives.estimators.naive import Naive
+from holdfast.objectives.estimators.rows import LossEstimator
+from holdfast.objectives.estimators.self_normalised import SelfNormalised
+from holdfast.objectives.estimators.stable import Stable
+
 pytestmark = pytest.mark.slow
 
 
@@ -45,10 +51,17 @@ def run_two(toy: Any, folder: Path, settings: dict[str, Any]) -> list[int | None
     return codes
 
 
-def test_two_processes_reach_the_losses_and_weights_of_one(toy: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "estimator",
+    [Naive(), SelfNormalised(), DoublyRobust(), Stable()],
+    ids=lambda each: type(each).__name__,
+)
+def test_two_processes_reach_the_losses_and_weights_of_one(
+    toy: Any, tmp_path: Path, estimator: LossEstimator
+) -> None:
     import pandas as pd
 
-    settings = {"max_epochs": 2, "batch_size": 50}
+    settings = {"max_epochs": 2, "batch_size": 50, "estimator": estimator}
     one = toy.fit(tmp_path / "one", **settings)
     folder = tmp_path / "two"
     folder.mkdir()

@@ -14,6 +14,7 @@ from holdfast.app.settings import RunSettings
 from holdfast.app.simulating.contenders import ContenderSettings
 from holdfast.core.errors import UserError
 from holdfast.core.protocols import Fusion, Head, Mixture
+from holdfast.core.return_head import ReturnHead
 from holdfast.data.encoder import EncoderSettings
 from holdfast.data.history import TrailingHistory
 from holdfast.data.log import LogSource
@@ -21,6 +22,8 @@ from holdfast.data.splits import TemporalSplit
 from holdfast.evaluation.evaluate import EvaluationSettings
 from holdfast.models.ranker import RankerSettings
 from holdfast.objectives.balancing import StaticBalance
+from holdfast.objectives.estimators.rows import LossEstimator
+from holdfast.objectives.propensities.source import PropensitySource
 from holdfast.objectives.weighting import PropensityWeighting
 from holdfast.simulation.settings import SimulationSettings
 from holdfast.tracking.weights_and_biases import Wandb
@@ -46,7 +49,9 @@ SINGLE_COMPONENTS = (
     *(group for group in GROUPS if group not in ("model", "objective", "policy")),
     "model.ranker",
     "model.mixture",
+    "objective.propensity",
     "objective.weighting",
+    "objective.estimator",
     "objective.balance",
 )
 
@@ -63,7 +68,9 @@ class Plan:
     ranker: RankerSettings
     mixture: Mixture
     heads: dict[str, Head]
+    propensity: PropensitySource
     weighting: PropensityWeighting
+    estimator: LossEstimator
     balance: StaticBalance
     fusion: Fusion
     optimizer: OptimizerSettings
@@ -120,6 +127,7 @@ def plan(config: DictConfig) -> Plan:
         )
     }
     made["fusion"] = _kind(config, "fusion", Fusion)
+    _check_horizon(heads, horizon_days=run_settings(config).horizon_days)
     _check_together(made["fusion"], build(config, "objective.balance"), made["trainer"], heads)
     return Plan(
         settings=run_settings(config),
@@ -127,7 +135,9 @@ def plan(config: DictConfig) -> Plan:
         ranker=build(config, "model.ranker"),
         mixture=_kind(config, "model.mixture", Mixture),
         heads=heads,
+        propensity=_kind(config, "objective.propensity", PropensitySource),
         weighting=build(config, "objective.weighting"),
+        estimator=_estimator(config, heads),
         balance=build(config, "objective.balance"),
         contenders=_contenders(config),
         **made,
@@ -164,6 +174,25 @@ def _check_together(
             check_it()
         except ValueError as error:
             raise UserError(f"{key}: {error}") from error
+
+
+def _check_horizon(heads: dict[str, Head], *, horizon_days: int) -> None:
+    """Refuse a head that asks for longer absences than the labels tell apart."""
+    for name, head in heads.items():
+        if isinstance(head, ReturnHead) and head.horizon_days > horizon_days:
+            raise UserError(
+                f"model.heads.{name}.horizon_days is {head.horizon_days}, and labels tell apart "
+                f"{horizon_days} days: raise horizon_days to {head.horizon_days}, or lower the head's"
+            )
+
+
+def _estimator(config: DictConfig, heads: dict[str, Head]) -> LossEstimator:
+    """The estimator of losses after a click, held against the heads that it is for."""
+    from holdfast.training.post_click import check_heads
+
+    estimator: LossEstimator = _kind(config, "objective.estimator", LossEstimator)
+    check_heads(estimator, heads)
+    return estimator
 
 
 def _kind(config: DictConfig, key: str, protocol: type[Any]) -> Any:

@@ -12,17 +12,29 @@ import numpy as np
 import pandas as pd
 
 from holdfast.app.composition import Plan
+from holdfast.app.dwell_measuring import dwell_rows
+from holdfast.app.head_fitting import dwell_population
 from holdfast.app.prepared_run import PreparedRun
 from holdfast.core.arrays import Floats
+from holdfast.core.protocols import Head
+from holdfast.core.return_head import ReturnHead
 from holdfast.data.encoded import EncodedWindow
 from holdfast.evaluation.calibration_tables import calibration_by_decile
 from holdfast.evaluation.daily import click_by_day, dwell_by_day, retention_by_day
-from holdfast.evaluation.evaluate import ClickRows, DwellRows, RankingRows, RetentionRows, evaluate_window
+from holdfast.evaluation.evaluate import (
+    AllRowsDwell,
+    ClickRows,
+    DwellRows,
+    RankingRows,
+    RetentionRows,
+    evaluate_window,
+)
 from holdfast.evaluation.metric_value import MetricValue
 from holdfast.evaluation.ranking import dwell_gain
 from holdfast.evaluation.recency_frequency import RecencyFrequencyBaseline
 from holdfast.evaluation.retention_metrics import matured_user_days
 from holdfast.models.ranker import Ranker
+from holdfast.objectives.propensities.source import FittedSource
 
 DAYS_OF_FREQUENCY = 7
 MEASURED_WINDOWS = ("validation", "test")
@@ -46,12 +58,15 @@ class RunEvaluation:
 
 
 def evaluate_run(prepared: PreparedRun, ranker: Ranker, plan: Plan) -> RunEvaluation:
-    """Measure validation and test, unweighted and, where propensities are logged, weighted."""
+    """Measure validation and test, unweighted and, where there are propensities, weighted."""
+    from holdfast.training.propensities import fit_source
+
     baseline = _baseline(prepared, plan)
+    propensities = fit_source(plan.propensity, prepared.window("train"))
     metrics: dict[str, dict[str, Any]] = {}
     tables: dict[str, pd.DataFrame] = {}
     for name in MEASURED_WINDOWS:
-        measured = _Measured(prepared.window(name), ranker, plan, baseline)
+        measured = _Measured(prepared.window(name), ranker, plan, baseline, propensities)
         metrics |= {f"{name}/{each.name}": _entry(each) for each in measured.metrics()}
         if name == "test":
             tables = {
@@ -87,45 +102,58 @@ def _baseline(prepared: PreparedRun, plan: Plan) -> RecencyFrequencyBaseline | N
     )
 
 
+def predicted_days(head: Head | None, *, horizon_days: int) -> tuple[int, ...]:
+    """The days d, ascending, for which a head of return predicts the chance to be back within d days."""
+    if isinstance(head, ReturnHead):
+        return head.predicted_days
+    return tuple(range(1, horizon_days + 1))
+
+
 class _Measured:
     """One window, predicted."""
 
     def __init__(
-        self, window: EncodedWindow, ranker: Ranker, plan: Plan, baseline: RecencyFrequencyBaseline | None
+        self,
+        window: EncodedWindow,
+        ranker: Ranker,
+        plan: Plan,
+        baseline: RecencyFrequencyBaseline | None,
+        propensities: FittedSource,
     ) -> None:
         from holdfast.training.prediction import predict
+        from holdfast.training.propensities import metric_weights
 
         self.window, self.plan, self.baseline = window, plan, baseline
         self.outputs = predict(ranker, window, fusion=plan.fusion)
         self.scores = {name: self.outputs[head.score] for name, head in ranker.heads.items()}
-        self.weights: Floats | None = None
-        if not np.isnan(window.propensity).any():
-            # Also where losses were not weighted: what was logged can be weighted, whoever trained on it.
-            weighting = replace(plan.weighting, kind="inverse_propensity")
-            self.weights, _ = weighting.weights(window.propensity, window.known, window.spread)
+        self.population, self.ranker = dwell_population(ranker.heads), ranker
+        horizon = plan.settings.horizon_days
+        self.days = predicted_days(ranker.heads.get("retention"), horizon_days=horizon)
+        self.weights = metric_weights(window, propensities, plan.weighting)
 
     def _weight(self, objective: str) -> Floats | None:
         """Propensity weights without the spread of a fact over its rows: metrics sum up rows themselves."""
-        if self.weights is None:
-            return None
-        index = self.window.index_of(objective)
-        return np.asarray(self.weights[:, index] / self.window.spread[:, index])
+        return self.weights.get(objective)
 
     def _outcome(self, objective: str) -> tuple[Floats, Any, Any]:
         index = self.window.index_of(objective)
         window = self.window
-        return window.value[:, index], window.event[:, index], window.known[:, index]
+        value, known = window.value[:, index], window.known[:, index]
+        if objective == "dwell" and self.population == "all":
+            known = known & (value > 0.0)  # the stays; not opened is 0 seconds
+        return value, window.event[:, index], known
 
     def metrics(self) -> list[MetricValue]:
         """Every metric of the window."""
-        horizon = self.plan.settings.horizon_days
-        # Horizons beyond the head's are not asked of it; its own always is, if no other is left.
-        days = [each for each in self.plan.evaluation.retention_days if each <= horizon] or [horizon]
+        # Days that the head does not predict are not asked of it; its longest is, if no other is left.
+        days = [each for each in self.plan.evaluation.retention_days if each in self.days] or [self.days[-1]]
+        dwell, all_rows_dwell = self._dwell()
         return evaluate_window(
             users=self.window.user,
             settings=replace(self.plan.evaluation, retention_days=days),
             click=self._click(),
-            dwell=self._dwell(),
+            dwell=dwell,
+            all_rows_dwell=all_rows_dwell,
             retention=self._retention(),
             ranking=self._ranking(),
         )
@@ -138,18 +166,17 @@ class _Measured:
             probability=self.scores["click"], value=value, known=known, weight=self._weight("click")
         )
 
-    def _dwell(self) -> DwellRows | None:
+    def _dwell(self) -> tuple[DwellRows | None, AllRowsDwell | None]:
         if "dwell" not in self.scores:
-            return None
-        value, event, known = self._outcome("dwell")
-        # A dwell that the as-of moment cut off says nothing of how long it became; the content's end does.
-        known = known & (event | (value >= self.window.content_seconds))
-        return DwellRows(
-            predicted_seconds=self.scores["dwell"],
-            value=value,
-            event=event,
-            known=known,
+            return None, None
+        return dwell_rows(
+            self.ranker,
+            self.window,
+            self.outputs,
+            population=self.population,
+            limit_seconds=self.plan.evaluation.dwell_limit_seconds,
             weight=self._weight("dwell"),
+            click_weight=self._weight("click") if "click" in self.window.objectives else None,
         )
 
     def _retention(self) -> RetentionRows | None:
@@ -158,7 +185,7 @@ class _Measured:
         value, event, _ = self._outcome("retention")
         window = self.window
         return RetentionRows(
-            return_probability_by_day=self.outputs["return_by_day"],
+            return_probability_by_day=self._return_by_day(),
             value=value,
             event=event,
             follow_up_days=window.follow_up_days,
@@ -169,6 +196,14 @@ class _Measured:
             else self.baseline.return_probability_by_day(window.recency_days, window.active_days_7),
             weight=self._weight("retention"),
         )
+
+    def _return_by_day(self) -> Floats:
+        """Chance to be back within d = 1, 2, ... days, ``[N, H]``; NaN for days that the head leaves open."""
+        if "return_by_day" in self.outputs:
+            return self.outputs["return_by_day"]
+        by_day = np.full((len(self.window), self.days[-1]), np.nan)
+        by_day[:, -1] = self.outputs["return_probability"]
+        return by_day
 
     def _ranking(self) -> RankingRows | None:
         if "click" not in self.scores:
@@ -204,12 +239,12 @@ class _Measured:
         return tables
 
     def _return_calibration(self) -> pd.DataFrame:
-        """Share of user-days that were back within d days, predicted and observed, for d = 1 to H."""
+        """Share of user-days back within d days, predicted and observed, for each d that is predicted."""
         value, event, _ = self._outcome("retention")
         window, parts = self.window, []
-        for days in range(1, self.plan.settings.horizon_days + 1):
+        for days in self.days:
             matured = matured_user_days(
-                self.outputs["return_by_day"],
+                self._return_by_day(),
                 value,
                 event,
                 window.follow_up_days,
@@ -238,12 +273,12 @@ class _Measured:
             value, event, _ = self._outcome("retention")
             parts.append(
                 retention_by_day(
-                    self.outputs["return_by_day"],
+                    self._return_by_day(),
                     value,
                     event,
                     window.follow_up_days,
                     user_days=window.user_day,
-                    horizon=1,
+                    horizon=self.days[0],
                     **shared,
                 )
             )

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from holdfast.app.head_fitting import load_heads, notes_of, save_heads
 from holdfast.core.errors import UserError
 from holdfast.core.files import read_json, whole_folder, write_json
+from holdfast.core.protocols import Head
 from holdfast.data.card import OBJECTIVES, DatasetCard, Objective, card_from_dict
 from holdfast.data.encoded import EncodedWindow, load_window
 from holdfast.data.encoder import Encoder, load_encoder
@@ -69,13 +71,23 @@ class PreparedRun:
         """The encoder, as it was fitted on the train window."""
         return load_encoder(self.folder / "encoder")
 
+    def heads(self, asked: Mapping[str, Head]) -> dict[str, Head]:
+        """The configured heads of the run's objectives, with what was fitted on the train window."""
+        return load_heads(self.folder, asked, self.objectives)
+
     def test_rows(self) -> pd.DataFrame:
         """Raw rows of the test window, as the encoder reads them."""
         return pd.read_parquet(self.folder / TEST_ROWS_FILE)
 
 
 def save_prepared(
-    folder: Path, log: Log, prepared: Prepared, *, history_features: list[str], dropped: Mapping[str, str]
+    folder: Path,
+    log: Log,
+    prepared: Prepared,
+    *,
+    heads: Mapping[str, Head],
+    history_features: list[str],
+    dropped: Mapping[str, str],
 ) -> PreparedRun:
     """Write everything that later stages need, whole or not at all."""
     first = next(iter(prepared.windows.values()))
@@ -83,10 +95,12 @@ def save_prepared(
         for name, window in prepared.windows.items():
             window.save(temporary / name)
         prepared.encoder.save(temporary / "encoder")
+        save_heads(temporary, heads)
         write_rows(temporary / TEST_ROWS_FILE, prepared.rows["test"])
         summary = {
             "objectives": list(first.objectives),
             "dropped_heads": dict(dropped),
+            "head_notes": notes_of(heads),
             "unknown_in_validation": [
                 name
                 for index, name in enumerate(first.objectives)

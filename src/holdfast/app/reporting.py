@@ -12,13 +12,13 @@ from holdfast.app.closed_loop_reporting import closed_loop_section
 from holdfast.app.composition import to_yaml
 from holdfast.app.prepared_run import PreparedRun
 from holdfast.app.report.closed_loop.verdict import loop_headlines, loop_verdict, loop_warnings
+from holdfast.app.propensity_section import propensity_section
 from holdfast.app.report.content import (
     BundleSection,
     Calibration,
     ClosedLoopSection,
     DataSection,
     LearningSection,
-    PropensitySection,
     ReportContent,
     Verdict,
 )
@@ -26,11 +26,6 @@ from holdfast.app.run_folder import RunFolder
 from holdfast.app.verdict import Metrics, headlines, verdict, warnings_of
 from holdfast.core.files import read_json
 
-PROPENSITY_MEANING = {
-    "item_in_slot": "the chance that the behavior policy put this item into this slot",
-    "slate": "the chance that the behavior policy showed this whole slate",
-    None: "nothing: this log has no propensities",
-}
 PARTS = {
     "data": "prepare",
     "propensity": "prepare",
@@ -79,7 +74,7 @@ def report_content(folder: RunFolder, prepared: PreparedRun | None) -> ReportCon
         closed_loop=loop,
         learning=_learning(folder, fit),
         data=None if summary is None else _data(summary),
-        propensity=None if summary is None else _propensity(summary, config, fit),
+        propensity=None if summary is None else propensity_section(summary, config, fit),
         bundle=_bundle(folder),
         absent=_absent(folder, summary),
         command=shlex.join(["holdfast", *manifest["command"][1:]]),
@@ -176,27 +171,6 @@ def _data(summary: dict[str, Any]) -> DataSection:
         counts={key: log[key] for key in ("rows", "users", "items", "requests")},
         windows=windows,
         quarantined=quarantined,
-    )
-
-
-def _propensity(
-    summary: dict[str, Any], config: dict[str, Any], fit: dict[str, Any] | None
-) -> PropensitySection:
-    logged = summary["log"]["with_propensity"]
-    policies = ", ".join(f"{name} ({rows:,} rows)" for name, rows in summary["log"]["policies"].items())
-    weighting = config["objective"]["weighting"]
-    weighted = weighting["kind"] != "none" and logged > 0
-    return PropensitySection(
-        meaning=PROPENSITY_MEANING[summary["card"]["propensity_of"]],
-        source=f"logged in {logged:.0%} of the rows; behavior policy: {policies}",
-        weighting=(
-            f"losses count a row min(1 / p, {weighting['max_weight']:g}), scaled to mean 1 over the window"
-            if weighted
-            else "losses count every row the same"
-        ),
-        diagnostics=pd.DataFrame(
-            [{"objective": name, **each} for name, each in (fit or {}).get("train_weights", {}).items()]
-        ),
     )
 
 

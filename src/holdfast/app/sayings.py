@@ -41,6 +41,13 @@ def unknown_in_validation(run: PreparedRun) -> Iterator[str]:
         )
 
 
+def head_notes(summary: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader must know of the heads that were fitted on the train window."""
+    for name, notes in summary.get("head_notes", {}).items():
+        for note in notes:
+            yield f"{name} head: {note}"
+
+
 def _window(run: PreparedRun, name: str) -> str:
     window, zone = run.bounds[name], run.card.time_zone
     first = window.start.tz_convert(zone)
@@ -84,7 +91,37 @@ def fitted(summary: Mapping[str, Any]) -> Iterator[str]:
             f"{name} weights: ESS {count(each['effective_sample_size'])} of {count(each['num_rows'])} "
             f"{unit}, "
             f"clipped {each['clipped_share']:.1%}, largest {each['largest_weight']:.1f}"
+            + (f", {count(each['num_missing'])} set aside" if each.get("num_missing") else "")
         )
+    labels = (summary.get("propensities") or {}).get("labels")
+    if labels:
+        yield (
+            f"click labels: ESS {count(labels['effective_sample_size'])} of {count(labels['num_rows'])} "
+            f"clicked rows, clipped {labels['clipped_share']:.1%}, mean 1/p {labels['mean_weight']:.2f}"
+        )
+    for name, each in summary.get("after_click", {}).items():
+        yield (
+            f"{name} over all rows: ESS {count(each['effective_sample_size'])} of {count(each['num_rows'])} "
+            f"rows after a click, clipped {each['clipped_share']:.1%}, largest {each['largest_weight']:.1f}, "
+            f"mean o/p {each['mean_weight']:.2f}"
+        )
+    for name, each in summary.get("targets", {}).items():
+        line = f"{name} learns from {count(each['known_rows']['train'])} rows"
+        if each["imputed_rows"]:
+            line += f", {count(each['imputed_rows']['train'])} of them by a surrogate index"
+        yield f"{line}; {count(each['left_out_rows']['train'])} are too recent for this head"
+
+
+def doubtful_targets(summary: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader must know of the outcomes that heads learned from."""
+    for name, each in summary.get("targets", {}).items():
+        for warning in each["warnings"]:
+            yield f"{name}: {warning}"
+        if not each["known_rows"]["validation"]:
+            yield (
+                f"no {name} of the validation window is old enough for this head: epochs are chosen without "
+                "it. Lengthen split.validation_gap_days, or take a head that learns from censored rows"
+            )
 
 
 def evaluated(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -93,14 +130,21 @@ def evaluated(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     if "click/auc" in test:
         yield f"click AUC {said(test['click/auc'])}; predicted/observed {said(test['click/calibration'])}"
     if "dwell/xauc" in test:
-        yield f"dwell XAUC {said(test['dwell/xauc'])}; MAE {said(test['dwell/mae_seconds'], 1)} s"
+        line = f"dwell XAUC {said(test['dwell/xauc'])}; MAE {said(test['dwell/mae_seconds'], 1)} s"
+        if "dwell/crps_seconds" in test:
+            line += f"; CRPS {said(test['dwell/crps_seconds'], 1)} s"
+        yield line
     for name, each in test.items():
         if name.startswith("retention/") and name.endswith("/auc"):
             horizon = name.split("/")[1]
             alone = test[f"retention/{horizon}/baseline_auc"]["value"]
-            yield (
+            line = (
                 f"return within {horizon[1:]} d AUC {said(each)} (recency/frequency alone: {number(alone)})"
             )
+            alike = test.get(f"retention/{horizon}/auc_given_baseline")
+            if alike is not None:
+                line += f"; {said(alike)} among users alike in both"
+            yield line
     fused = next((name for name in test if name.startswith("ranking/ndcg@")), None)
     if fused is not None:
         yield f"fused ranking NDCG@{fused.rsplit('@', 1)[1]} {said(test[fused])}, by clicks"

@@ -6,13 +6,14 @@ at all. So each runs alone on a saved run, and after an interruption, by the ver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from holdfast.app import sayings
 from holdfast.app.composition import Plan
 from holdfast.app.console import Console
+from holdfast.app.head_fitting import dwell_population, fit_heads
 from holdfast.app.manifest import code_version_text
 from holdfast.app.new_ranker import new_ranker
 from holdfast.app.prepared_run import PreparedRun, save_prepared, usable_heads
@@ -47,7 +48,7 @@ class Run:
     def fresh_ranker(self) -> Ranker:
         """The model with untrained weights, for the objectives that the log can teach."""
         prepared, seed = self.prepared, self.plan.settings.seed
-        return new_ranker(self.plan, prepared.encoder(), prepared.objectives, seed=seed)
+        return new_ranker(self.plan, prepared.encoder(), prepared.heads(self.plan.heads), seed=seed)
 
     def trained_ranker(self) -> Ranker:
         """The model with the weights of its best epoch."""
@@ -61,6 +62,8 @@ class Run:
 def prepare(run: Run, *, resume: bool) -> None:
     """Read the log, cut it in time, encode it: nothing is fitted on what was not known yet."""
     from holdfast.data.preparation import prepare_windows
+    from holdfast.training.propensities import check_one_propensity, fit_source, propensity_of
+    from holdfast.training.targets import check_teachable
 
     plan = run.plan
     with run.console.working("prepare", "reading the log"):
@@ -82,18 +85,29 @@ def prepare(run: Run, *, resume: bool) -> None:
             encoder=plan.encoder,
             objectives=objectives,
             horizon_days=plan.settings.horizon_days,
+            dwell_population=dwell_population(plan.heads),
         )
         train, validation = prepared.windows["train"], prepared.windows["validation"]
         # Refused now rather than after the first minutes of training.
-        weighting = plan.weighting.resolved(train.propensity, train.known)
-        weighting.resolved(validation.propensity, validation.known)
+        check_teachable(train, {name: plan.heads[name] for name in objectives})
+        fitted = fit_source(plan.propensity, train)
+        weighting = plan.weighting.resolved(fitted.on_train, train.known)
+        weighting.resolved(propensity_of(fitted, validation), validation.known)
+        check_one_propensity(plan.estimator, fitted.on_train, weighting)
         history = [feature.name for feature in plan.history.features()]
-        saved = save_prepared(run.folder.prepared, log, prepared, history_features=history, dropped=dropped)
+        saved = save_prepared(
+            run.folder.prepared,
+            log,
+            prepared,
+            heads=fit_heads(plan.heads, train),
+            history_features=history,
+            dropped=dropped,
+        )
     record = read_json(run.folder.manifest_file)
     write_json(run.folder.manifest_file, {**record, "data_fingerprint": saved.summary["fingerprint"]})
     for line in sayings.prepared(saved, horizon_days=plan.settings.horizon_days):
         run.console.say("prepare", line)
-    for warning in sayings.unknown_in_validation(saved):
+    for warning in (*sayings.unknown_in_validation(saved), *sayings.head_notes(saved.summary)):
         run.console.warn("prepare", warning)
 
 
@@ -114,6 +128,8 @@ def fit(run: Run, *, resume: bool) -> None:
     )
     for line_of_text in sayings.fitted(summary):
         run.console.say("fit", line_of_text)
+    for warning in sayings.doubtful_targets(summary):
+        run.console.warn("fit", warning)
 
 
 def train(run: Run, *, resume: bool) -> tuple[FitResult, int]:
@@ -137,6 +153,8 @@ def train(run: Run, *, resume: bool) -> tuple[FitResult, int]:
             settings=plan.trainer,
             seed=plan.settings.seed,
             folder=run.folder.fit,
+            source=plan.propensity,
+            estimator=plan.estimator,
             resume=resume,
             on_progress=sayings.FitProgress(line),
             run_log=run.run_log,
@@ -156,19 +174,23 @@ def fit_summary(result: FitResult, num_weights: int) -> dict[str, Any]:
         "num_weights": num_weights,
         "train_weights": {name: asdict(each) for name, each in result.train_weights.items()},
         "validation_weights": {name: asdict(each) for name, each in result.validation_weights.items()},
+        "targets": {name: asdict(each) for name, each in result.targets.items()},
+        "propensities": None if result.propensities is None else asdict(result.propensities),
+        "after_click": result.after_click,
     }
 
 
 def evaluate(run: Run, *, resume: bool) -> None:
     """Measure every head and the fused ranking on windows that training never saw."""
-    from holdfast.app.measuring import evaluate_run
+    from holdfast.app.measuring import evaluate_run, predicted_days
 
-    horizon = run.plan.settings.horizon_days
-    beyond = [days for days in run.plan.evaluation.retention_days if days > horizon]
-    if beyond and "retention" in run.prepared.objectives:
-        run.console.warn(
-            "evaluate", f"return within {beyond} days is not measured: horizon_days is {horizon}"
-        )
+    if "retention" in run.prepared.objectives:
+        predicted = predicted_days(run.plan.heads["retention"], horizon_days=run.plan.settings.horizon_days)
+        beyond = [days for days in run.plan.evaluation.retention_days if days not in predicted]
+        if beyond:
+            run.console.warn(
+                "evaluate", f"return within {beyond} days is not measured: {_reach(run.plan, predicted)}"
+            )
     with run.console.working("evaluate", "predicting, measuring, resampling users"):
         evaluation = evaluate_run(run.prepared, run.trained_ranker(), run.plan)
     save_tables(run, evaluation.tables)
@@ -176,6 +198,13 @@ def evaluate(run: Run, *, resume: bool) -> None:
     run.run_log.log_summary(evaluation.flat())
     for line in sayings.evaluated(evaluation.metrics):
         run.console.say("evaluate", line)
+
+
+def _reach(plan: Plan, predicted: Sequence[int]) -> str:
+    horizon = plan.settings.horizon_days
+    if len(predicted) == horizon:
+        return f"horizon_days is {horizon}"
+    return f"{type(plan.heads['retention']).__name__} predicts {list(predicted)} of {horizon} days"
 
 
 def simulate(run: Run, *, resume: bool) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from holdfast.app.report.content import Headline, Verdict
-from holdfast.app.sayings import said
+from holdfast.app.sayings import doubtful_targets, head_notes, said
 
 Metrics = dict[str, dict[str, Any]]
 
@@ -122,6 +122,7 @@ def warnings_of(summary: dict[str, Any], fit: dict[str, Any] | None, test: Metri
         f"Epochs were chosen without {name}: nothing of it was known yet when validation ended."
         for name in summary["unknown_in_validation"]
     ]
+    found += [f"{note[:1].upper()}{note[1:]}." for note in head_notes(summary)]
     if 0 < summary["log"]["with_propensity"] < 1:
         found.append(
             f"Only {summary['log']['with_propensity']:.0%} of the rows have a propensity, so there are no "
@@ -147,6 +148,7 @@ def warnings_of(summary: dict[str, Any], fit: dict[str, Any] | None, test: Metri
                 f"The weighted {name} loss rests on an effective sample of {size:,.0f} of "
                 f"{each['num_rows']:,} rows: lower objective.weighting.max_weight, or explore more."
             )
+    found += [f"{warning[0].upper()}{warning[1:]}." for warning in doubtful_targets(fit or {})]
     undefined = sorted(name for name, each in test.items() if each["value"] is None)
     if undefined:
         found.append(f"Undefined on the test window, see the notes below: {', '.join(undefined)}.")

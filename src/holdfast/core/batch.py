@@ -52,11 +52,14 @@ class Outcome:
         value: what was observed, float32 ``[B]``; anything, NaN included, where not ``known``.
         event: False where ``value`` is only a lower bound (right-censored), bool ``[B]``.
         known: False where nothing is known yet, or the objective is not defined, bool ``[B]``.
+        content_seconds: length of the row's content, which cuts a dwell off, ``[B]``; ``inf`` where nothing
+            does; None where nobody says. It is known before the outcome, also where that was not cut.
     """
 
     value: Tensor
     event: Tensor
     known: Tensor
+    content_seconds: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,9 @@ class Batch:
 
     def outcome(self, index: int) -> Outcome:
         """The outcome of the objective at ``index`` of the last axis."""
-        return Outcome(self.value[:, index], self.event[:, index], self.known[:, index])
+        return Outcome(
+            self.value[:, index], self.event[:, index], self.known[:, index], self.inputs.content_seconds
+        )
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Batch:
         """The same batch on another device."""

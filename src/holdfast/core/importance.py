@@ -26,6 +26,8 @@ class WeightDiagnostics:
         clipped_share: share of the rows whose weight was clipped, in [0, 1].
         mean_inverse_propensity: mean of the raw ``1 / p``. With ``1 / p`` weights of a complete log it
             estimates how many alternatives a choice had, so a wild value speaks against the propensities.
+        mean_weight: mean of the clipped ``1 / p``, before they are normalised to mean 1.
+        num_missing: rows that would count but were set aside, because they have no propensity.
     """
 
     num_rows: int
@@ -33,6 +35,8 @@ class WeightDiagnostics:
     largest_weight: float
     clipped_share: float
     mean_inverse_propensity: float
+    mean_weight: float = 0.0
+    num_missing: int = 0
 
 
 def inverse_propensity_weights(
@@ -87,6 +91,7 @@ def inverse_propensity_weights(
             largest_weight=0.0,
             clipped_share=0.0,
             mean_inverse_propensity=0.0,
+            mean_weight=0.0,
         )
     raw = 1.0 / counted
     clipped = np.minimum(raw, max_weight)
@@ -103,4 +108,5 @@ def inverse_propensity_weights(
         largest_weight=float(normalised.max()),
         clipped_share=float((raw > max_weight).mean()),
         mean_inverse_propensity=float(raw.mean()),
+        mean_weight=float(clipped.mean()),
     )

@@ -1,17 +1,22 @@
 """What the floors agree on without seeing each other.
 
-B rows, P parameters of a head's distribution, I width of a representation, T objectives.
+B rows, N rows of the train window, G moments, P parameters of a head's distribution, I width of a
+representation, T objectives.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
+from holdfast.core.arrays import Bools, Floats
 from holdfast.core.batch import Outcome
+
+Population = Literal["opened", "all"]
+"""Rows on which a dwell head is defined: those that were opened, or all, where not opened means 0 seconds."""
 
 
 @runtime_checkable
@@ -42,6 +47,69 @@ class Head(Protocol):
 
     def quantile(self, parameters: Tensor, level: float) -> Tensor:
         """The ``level`` quantile of the outcome ``[B]``, ``level`` in (0, 1)."""
+        ...
+
+
+@runtime_checkable
+class DwellHead(Head, Protocol):
+    """A distribution of the seconds on an item's content, made comparable with every other one.
+
+    ``predict`` gives ``dwell_seconds``: the expected seconds on the row's own content if it is opened. A head
+    over all rows also gives ``dwell_open_probability``, and ``dwell_impression_seconds``, the product.
+    """
+
+    @property
+    def population(self) -> Population:
+        """The rows that it learns from; over ``all`` rows, a value of 0 means not opened."""
+        ...
+
+    def survival(self, parameters: Tensor, seconds: Tensor, content_seconds: Tensor) -> Tensor:
+        """Chance of more than ``seconds`` ``[B, G]`` if opened, before the content cuts it off, ``[B, G]``.
+
+        ``content_seconds`` ``[B]`` is the content's length, for heads whose distribution depends on it.
+        """
+        ...
+
+
+@runtime_checkable
+class DensityHead(DwellHead, Protocol):
+    """A dwell head whose distribution has a density, so that it has a logarithmic score."""
+
+    def log_density(self, parameters: Tensor, seconds: Tensor, content_seconds: Tensor) -> Tensor:
+        """Log-density of the *logarithm* of the dwell if opened, at ``seconds`` ``[B, G]``, ``[B, G]``.
+
+        That of the logarithm has no unit, so that heads and logs compare.
+        """
+        ...
+
+
+@runtime_checkable
+class FittedHead(Protocol):
+    """A head that needs statistics of the train window, such as the edges of bins, before it can be used.
+
+    What was fitted is held in the fields that its constructor does not take; ``models.fitted`` saves them.
+    """
+
+    @property
+    def notes(self) -> tuple[str, ...] | None:
+        """What a reader must know of the fit, such as a fallback and how often; None where not fitted."""
+        ...
+
+    def fitted(
+        self, value: Floats, *, event: Bools, known: Bools, content_seconds: Floats, weight: Floats
+    ) -> Self:
+        """The head with the statistics of the train window.
+
+        Args:
+            value: outcome, or a lower bound of it; anything where not ``known``, ``[N]``.
+            event: False where ``value`` is only a lower bound, ``[N]``.
+            known: False for rows that do not count, ``[N]``.
+            content_seconds: length of the content, ``inf`` where nothing caps dwell, ``[N]``.
+            weight: what a row counts, >= 0, ``[N]``.
+
+        Raises:
+            ValueError: no row is known, none of them is an event, or the outcome is constant.
+        """
         ...
 
 

@@ -18,6 +18,7 @@ from holdfast.data.card import Objective
 
 Array = NDArray[Any]
 META_FILE = "window.json"
+META_FIELDS = ("name", "objectives", "policies", "propensity_of")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class EncodedWindow:
         follow_up_days: whole days after the row's own whose visits are known, int64 ``[N]``.
         recency_days: days since the user's last earlier active day, float32 ``[N]``; NaN for a first visit.
         active_days_7: the user's active days in the seven days before, float32 ``[N]``.
+        policy: place in ``policies`` of the policy that logged the row, int64 ``[N]``; -1 if unknown.
+        item: code of the row's item, the same in every window, int64 ``[N]``.
+        policies: names of the behavior policies, in alphabetical order.
+        propensity_of: what ``propensity`` is the chance of; None where none is logged.
     """
 
     name: str
@@ -65,6 +70,10 @@ class EncodedWindow:
     follow_up_days: Array
     recency_days: Array
     active_days_7: Array
+    policy: Array
+    item: Array
+    policies: tuple[str, ...] = ()
+    propensity_of: Literal["item_in_slot", "slate"] | None = None
 
     def __len__(self) -> int:
         return int(self.content_seconds.shape[0])
@@ -81,9 +90,9 @@ class EncodedWindow:
                 if field.name == "lists":
                     for index, each in enumerate(value):
                         np.save(temporary / f"lists_{index}.npy", each)
-                elif field.name not in ("name", "objectives"):
+                elif field.name not in META_FIELDS:
                     np.save(temporary / f"{field.name}.npy", value)
-            meta = {"name": self.name, "objectives": list(self.objectives), "num_lists": len(self.lists)}
+            meta = {name: getattr(self, name) for name in META_FIELDS} | {"num_lists": len(self.lists)}
             write_json(temporary / META_FILE, meta)
 
 
@@ -100,7 +109,7 @@ def load_window(folder: Path, *, memory_map: bool = False) -> EncodedWindow:
     lengths = {
         field.name: len(getattr(window, field.name))
         for field in fields(window)
-        if field.name not in ("name", "objectives", "lists")
+        if field.name not in (*META_FIELDS, "lists")
     }
     if len(set(lengths.values())) != 1:
         raise UserError(f"{folder} is damaged: its columns have {lengths} rows; prepare the windows again")
@@ -113,9 +122,16 @@ def _read_window(folder: Path, *, memory_map: bool) -> EncodedWindow:
     columns: dict[str, Any] = {
         field.name: np.load(folder / f"{field.name}.npy", mmap_mode=mode)
         for field in fields(EncodedWindow)
-        if field.name not in ("name", "objectives", "lists")
+        if field.name not in (*META_FIELDS, "lists")
     }
     lists = tuple(
         np.load(folder / f"lists_{index}.npy", mmap_mode=mode) for index in range(meta["num_lists"])
     )
-    return EncodedWindow(name=meta["name"], objectives=tuple(meta["objectives"]), lists=lists, **columns)
+    return EncodedWindow(
+        name=meta["name"],
+        objectives=tuple(meta["objectives"]),
+        policies=tuple(meta["policies"]),
+        propensity_of=meta["propensity_of"],
+        lists=lists,
+        **columns,
+    )

@@ -11,8 +11,14 @@ import numpy as np
 import pandas as pd
 
 from holdfast.core.arrays import Bools, Floats, Ints
+from holdfast.core.errors import UserError
+from holdfast.core.protocols import Population
 from holdfast.data.card import Objective
 from holdfast.data.log import Log, local_day, local_days
+from holdfast.data.splits import Window
+
+SHORTEST_OPENED_SECONDS = 1e-3
+"""Where dwell is defined over all rows, 0 says 'not opened': an opened row counts at least so much."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +39,22 @@ class OutcomeColumns:
     spread: Floats
 
 
-def outcome_columns(view: Log, objective: Objective, *, horizon_days: int) -> OutcomeColumns:
+def outcome_columns(
+    view: Log, objective: Objective, *, horizon_days: int, dwell_population: Population = "opened"
+) -> OutcomeColumns:
     """The labels of one objective, as far as ``view`` knows them.
 
     Args:
         view: a log as of some moment, cut to the rows of a window.
         objective: click, dwell or retention.
         horizon_days: how many days of absence are told apart; for retention only.
+        dwell_population: rows on which dwell is defined: those opened, or all, where a row that was not
+            opened is a complete dwell of 0 seconds, and an opened one is longer than that.
     """
     if objective == "click":
         return _click(view)
     if objective == "dwell":
-        return _dwell(view)
+        return _dwell(view) if dwell_population == "opened" else _dwell_of_all_rows(view)
     return _retention(view, horizon_days=horizon_days)
 
 
@@ -70,6 +80,33 @@ def _dwell(view: Log) -> OutcomeColumns:
         cut = cut | at_the_end
     value = np.where(known, dwell, 0.0).astype(np.float32)
     return OutcomeColumns(value, ~cut, known, np.ones_like(value))
+
+
+def _dwell_of_all_rows(view: Log) -> OutcomeColumns:
+    """Seconds an impression: 0 where nothing was opened; not known where nobody says whether it was."""
+    opened = _dwell(view)
+    click = view.frame["click"].astype("boolean")
+    # A null click is neither opened nor closed.
+    closed = (~click.fillna(True)).to_numpy(dtype=bool)
+    value = np.where(opened.known, np.maximum(opened.value, SHORTEST_OPENED_SECONDS), 0.0)
+    return OutcomeColumns(
+        value.astype(np.float32), opened.event | closed, opened.known | closed, opened.spread
+    )
+
+
+def check_dwell_ends(dwell: OutcomeColumns, window: Window, *, population: Population) -> None:
+    """Refuse a window in which no stay was seen to end; over all rows, 0 seconds is no stay.
+
+    Raises:
+        UserError: all known dwells are cut off.
+    """
+    stays = dwell.known & (dwell.value > 0.0) if population == "all" else dwell.known
+    if not (stays & dwell.event).any():
+        raise UserError(
+            f"all {int(stays.sum())} known dwells of the {window.name} window, {window.start} to "
+            f"{window.end}, are cut off: nothing says when somebody leaves. Leave dwell out "
+            "(~model/heads/dwell), or bring a log whose content_seconds are longer"
+        )
 
 
 def _retention(view: Log, *, horizon_days: int) -> OutcomeColumns:

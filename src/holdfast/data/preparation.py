@@ -15,13 +15,20 @@ import pandas as pd
 from holdfast.core.arrays import Floats, Ints
 from holdfast.core.errors import UserError
 from holdfast.core.features import Feature
+from holdfast.core.protocols import Population
 from holdfast.data.canonical import OUTCOME_COLUMNS
 from holdfast.data.card import Objective
 from holdfast.data.encoded import Array, EncodedWindow
 from holdfast.data.encoder import Encoder, EncoderSettings, fit_encoder
 from holdfast.data.history import FREQUENCY, RECENCY
 from holdfast.data.log import Log
-from holdfast.data.outcomes import OutcomeColumns, follow_up_days, outcome_columns, user_day_codes
+from holdfast.data.outcomes import (
+    OutcomeColumns,
+    check_dwell_ends,
+    follow_up_days,
+    outcome_columns,
+    user_day_codes,
+)
 from holdfast.data.splits import TemporalSplit, Window
 
 
@@ -81,6 +88,7 @@ def prepare_windows(
     encoder: EncoderSettings,
     objectives: Sequence[Objective],
     horizon_days: int,
+    dwell_population: Population = "opened",
 ) -> Prepared:
     """Cut a log into windows and encode them.
 
@@ -91,6 +99,7 @@ def prepare_windows(
         encoder: how features are encoded; fitted on the train window only.
         objectives: whose outcomes the windows carry, in this order.
         horizon_days: how many days of absence are told apart, at least 1.
+        dwell_population: rows on which dwell is defined; see ``data.outcomes.outcome_columns``.
 
     Raises:
         UserError: the log is too short or lacks what is asked of it.
@@ -103,6 +112,7 @@ def prepare_windows(
         encoder=encoder,
         objectives=objectives,
         horizon_days=horizon_days,
+        dwell_population=dwell_population,
     )
     prepared = {"train": train}
     for name in bounds:
@@ -114,6 +124,7 @@ def prepare_windows(
                 encoder=fitted,
                 objectives=objectives,
                 horizon_days=horizon_days,
+                dwell_population=dwell_population,
             )
     return Prepared(
         windows={name: each.encoded for name, each in prepared.items()},
@@ -132,6 +143,7 @@ def prepare_train(
     encoder: EncoderSettings,
     objectives: Sequence[Objective],
     horizon_days: int,
+    dwell_population: Population = "opened",
 ) -> tuple[Encoder, PreparedWindow]:
     """Fit the encoder on the train window and encode it; sees ``log.as_of(window.as_of)`` and nothing else.
 
@@ -141,7 +153,7 @@ def prepare_train(
     view = log.as_of(window.as_of)
     _check_objectives(view, objectives)
     inside, rows, features = _rows_with_history(view, window, history)
-    outcomes = _outcomes(inside, objectives, horizon_days=horizon_days)
+    outcomes = _outcomes(inside, objectives, horizon_days=horizon_days, dwell_population=dwell_population)
     for objective, outcome in outcomes.items():
         if not outcome.known.any():
             raise UserError(
@@ -149,6 +161,8 @@ def prepare_train(
                 f"{window.end}, as of {window.as_of}; lengthen split.gap_days or the window, or leave "
                 f"{objective} out"
             )
+    if "dwell" in outcomes:
+        check_dwell_ends(outcomes["dwell"], window, population=dwell_population)
     fitted = fit_encoder(rows, features, encoder)
     return fitted, _prepared(inside, rows, window, fitted, outcomes, horizon_days=horizon_days)
 
@@ -161,12 +175,13 @@ def prepare_window(
     encoder: Encoder,
     objectives: Sequence[Objective],
     horizon_days: int,
+    dwell_population: Population = "opened",
 ) -> PreparedWindow:
     """Encode a window with an encoder fitted before it; sees ``log.as_of(window.as_of)`` and nothing else."""
     view = log.as_of(window.as_of)
     _check_objectives(view, objectives)
     inside, rows, _ = _rows_with_history(view, window, history)
-    outcomes = _outcomes(inside, objectives, horizon_days=horizon_days)
+    outcomes = _outcomes(inside, objectives, horizon_days=horizon_days, dwell_population=dwell_population)
     return _prepared(inside, rows, window, encoder, outcomes, horizon_days=horizon_days)
 
 
@@ -208,9 +223,12 @@ def _rows_with_history(
 
 
 def _outcomes(
-    inside: Log, objectives: Sequence[Objective], *, horizon_days: int
+    inside: Log, objectives: Sequence[Objective], *, horizon_days: int, dwell_population: Population
 ) -> dict[Objective, OutcomeColumns]:
-    return {each: outcome_columns(inside, each, horizon_days=horizon_days) for each in objectives}
+    return {
+        each: outcome_columns(inside, each, horizon_days=horizon_days, dwell_population=dwell_population)
+        for each in objectives
+    }
 
 
 def _prepared(
@@ -225,6 +243,7 @@ def _prepared(
     inputs = encoder.transform(rows)
     frame, day = inside.frame, inside.local_days()
     follow_up = follow_up_days(inside, horizon_days=horizon_days)
+    policy, policies = _policies(frame)
     user = frame["user_id"] if "user_id" in frame else pd.Series(np.arange(len(frame)))
     encoded = EncodedWindow(
         name=window.name,
@@ -246,6 +265,10 @@ def _prepared(
         follow_up_days=follow_up,
         recency_days=_numbers(rows, RECENCY, default=np.nan).astype(np.float32),
         active_days_7=_numbers(rows, FREQUENCY, default=0).astype(np.float32),
+        policy=policy,
+        item=_stable_codes(frame, "item_id"),
+        policies=policies,
+        propensity_of=inside.card.propensity_of,
     )
     matured = float((follow_up >= horizon_days).mean()) if len(frame) else 0.0
     return PreparedWindow(encoded, rows, matured)
@@ -261,6 +284,27 @@ def _codes(frame: pd.DataFrame, name: str) -> Ints:
     if name not in frame:
         return np.arange(len(frame), dtype=np.int64)
     return pd.factorize(frame[name], use_na_sentinel=False)[0].astype(np.int64)
+
+
+def _policies(frame: pd.DataFrame) -> tuple[Ints, tuple[str, ...]]:
+    """Place of each row's policy among the names, -1 where it is not known, ``[N]``; and the names."""
+    if "policy" not in frame:
+        return np.full(len(frame), -1, dtype=np.int64), ()
+    codes, names = pd.factorize(frame["policy"].astype("string"), sort=True)
+    return codes.astype(np.int64), tuple(str(name) for name in names)
+
+
+def _stable_codes(frame: pd.DataFrame, name: str) -> Ints:
+    """A code of each value that does not depend on the other rows, int64 ``[N]``; 0 if there is no column.
+
+    Codes of 64 bits: two of a million values share one with a chance of 1 in 40 million.
+    """
+    if name not in frame:
+        return np.zeros(len(frame), dtype=np.int64)
+    column = frame[name]
+    if pd.api.types.is_integer_dtype(column.dtype):
+        return column.to_numpy(dtype=np.int64)
+    return np.asarray(pd.util.hash_pandas_object(column, index=False).to_numpy().view(np.int64))
 
 
 def _numbers(frame: pd.DataFrame, name: str, *, default: float) -> Floats:

@@ -10,19 +10,21 @@ from dataclasses import dataclass
 
 from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.evaluation.click_metrics import click_metrics
-from holdfast.evaluation.dwell_metrics import dwell_metrics
+from holdfast.evaluation.dwell_metrics import all_rows_dwell_metrics, dwell_metrics
 from holdfast.evaluation.metric_value import MetricValue
 from holdfast.evaluation.ranking_metrics import ranking_metrics
 from holdfast.evaluation.retention_metrics import retention_metrics
 from holdfast.evaluation.settings import EvaluationSettings
 
 __all__ = [
+    "AllRowsDwell",
     "ClickRows",
     "DwellRows",
     "EvaluationSettings",
     "MetricValue",
     "RankingRows",
     "RetentionRows",
+    "all_rows_dwell_metrics",
     "click_metrics",
     "dwell_metrics",
     "evaluate_window",
@@ -49,6 +51,20 @@ class DwellRows:
     value: Floats
     event: Bools
     known: Bools
+    crps_seconds: Floats | None = None
+    log_score: Floats | None = None
+    weight: Floats | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllRowsDwell:
+    """Arguments of ``all_rows_dwell_metrics``, which documents them."""
+
+    predicted_seconds: Floats
+    value: Floats
+    event: Bools
+    known: Bools
+    crps_seconds: Floats | None = None
     weight: Floats | None = None
 
 
@@ -82,6 +98,7 @@ def evaluate_window(
     settings: EvaluationSettings,
     click: ClickRows | None = None,
     dwell: DwellRows | None = None,
+    all_rows_dwell: AllRowsDwell | None = None,
     retention: RetentionRows | None = None,
     ranking: RankingRows | None = None,
 ) -> list[MetricValue]:
@@ -92,6 +109,7 @@ def evaluate_window(
         settings: resamples, horizons and cutoffs.
         click: None where the log or the model has no clicks; likewise the others.
         dwell: see ``click``.
+        all_rows_dwell: None where nothing says how likely an opening is.
         retention: see ``click``.
         ranking: see ``click``.
 
@@ -107,6 +125,8 @@ def evaluate_window(
         )
     if dwell is not None:
         results += dwell_metrics(**vars(dwell), users=users, bootstrap=bootstrap)
+    if all_rows_dwell is not None:
+        results += all_rows_dwell_metrics(**vars(all_rows_dwell), users=users, bootstrap=bootstrap)
     if retention is not None:
         results += retention_metrics(
             **vars(retention), users=users, horizons=settings.retention_days, bootstrap=bootstrap

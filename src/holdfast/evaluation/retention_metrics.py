@@ -14,14 +14,10 @@ from numpy.typing import ArrayLike
 from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.evaluation import checks
 from holdfast.evaluation.bootstrap import ClusterBootstrap
-from holdfast.evaluation.calibration import prepare_calibration_ratio
-from holdfast.evaluation.discrimination import prepare_roc_auc
-from holdfast.evaluation.measure import Measure, measure, poisson_fallback
-from holdfast.evaluation.metric_value import WEIGHTED_SUFFIX, MetricValue, WeightedMetric
-from holdfast.evaluation.proper_scores import prepare_brier_score
+from holdfast.evaluation.measure import measure
+from holdfast.evaluation.metric_value import WEIGHTED_SUFFIX, MetricValue
+from holdfast.evaluation.retention_measures import measure_names, return_measures
 from holdfast.evaluation.user_days import UserDays, per_user_day
-
-ONE_CLASS = "all user-days have the same label"
 
 
 @dataclass(frozen=True)
@@ -96,7 +92,8 @@ def retention_metrics(
     """Retention metrics of a window, unweighted and, with ``weight``, propensity-weighted.
 
     Args:
-        return_probability_by_day: chance to be back within d = 1 to H days, ``[N, H]``.
+        return_probability_by_day: chance to be back within d = 1 to H days, ``[N, H]``; NaN in all rows for
+            days that are not predicted.
         value: days until the user was back, or for which it is known that they were not, ``[N]``.
         event: False where ``value`` is only a lower bound, ``[N]``.
         follow_up_days: whole days after the row's own whose visits are known, ``[N]``.
@@ -109,8 +106,8 @@ def retention_metrics(
         weight: propensity weights, >= 0, ``[N]``; None for the unweighted version alone.
 
     Returns:
-        For each horizon ``retention/d<d>/auc``, ``brier`` and ``calibration``, and with a baseline also
-        ``baseline_auc``, ``baseline_brier`` and ``auc_minus_baseline``; docs/metrics.md defines them.
+        For each horizon d the measures ``retention/d<d>/...`` of ``retention_measures.measure_names``;
+        docs/metrics.md defines them.
     """
     predicted = _by_day(return_probability_by_day, "return_probability_by_day")
     baseline = None if baseline_by_day is None else _by_day(baseline_by_day, "baseline_by_day")
@@ -121,8 +118,9 @@ def retention_metrics(
     results = []
     for weights in versions:
         for horizon in horizons:
-            if horizon > longest:
-                results += _beyond(horizon, longest, baseline is not None, weights is not None)
+            why = _not_predicted(horizon, longest, predicted)
+            if why:
+                results += _undefined(horizon, why, baseline is not None, weights is not None)
                 continue
             matured = matured_user_days(
                 predicted,
@@ -138,7 +136,16 @@ def retention_metrics(
             )
             note = _maturity_note(matured, np.asarray(user_days), np.asarray(days))
             results += measure(
-                _measures(matured.rows, horizon, note),
+                return_measures(
+                    matured.rows.columns[0],
+                    matured.rows.columns[1],
+                    matured.user,
+                    matured.day,
+                    name=f"retention/d{horizon}",
+                    note=note,
+                    baseline=None if baseline is None else matured.rows.columns[2],
+                    weight=None if weights is None else matured.rows.weight,
+                ),
                 clusters=matured.user,
                 bootstrap=bootstrap,
                 weight=None if weights is None else matured.rows.weight,
@@ -147,49 +154,18 @@ def retention_metrics(
     return results
 
 
-def _measures(rows: UserDays, horizon: int, note: str) -> list[Measure]:
-    name, predicted, label = f"retention/d{horizon}", rows.columns[0], rows.columns[1]
-    own = prepare_roc_auc(predicted, label)
-    no_weight = "the weights sum to 0"
-    measures = [
-        Measure(f"{name}/auc", own, ONE_CLASS, note),
-        Measure(f"{name}/brier", prepare_brier_score(predicted, label), no_weight, note),
-        Measure(
-            f"{name}/calibration",
-            prepare_calibration_ratio(predicted, label),
-            "no return was observed",
-            note,
-            fallback=poisson_fallback(predicted, label),
-        ),
-    ]
-    if len(rows.columns) < 3:
-        return measures
-    theirs = prepare_roc_auc(rows.columns[2], label)
-    baseline_brier = prepare_brier_score(rows.columns[2], label)
-    return [
-        *measures,
-        Measure(f"{name}/baseline_auc", theirs, ONE_CLASS, note),
-        Measure(f"{name}/baseline_brier", baseline_brier, no_weight, note),
-        Measure(f"{name}/auc_minus_baseline", _difference(own, theirs), ONE_CLASS, note),
-    ]
+def _not_predicted(horizon: int, longest: int, predicted: Floats) -> str:
+    """Why there is no prediction for a horizon; empty where there is one."""
+    if horizon > longest:
+        return f"undefined: predictions reach {longest} days ahead, the horizon is {horizon}"
+    if not _predicted(predicted)[horizon - 1]:
+        return f"undefined: the head does not predict a return within {horizon} days"
+    return ""
 
 
-def _difference(first: WeightedMetric, second: WeightedMetric) -> WeightedMetric:
-    """The difference on the same weights, so that what both share cancels in its interval."""
-
-    def difference(weight: Floats) -> float | None:
-        one, other = first(weight), second(weight)
-        return None if one is None or other is None else one - other
-
-    return difference
-
-
-def _beyond(horizon: int, longest: int, with_baseline: bool, weighted: bool) -> list[MetricValue]:
-    names = ["auc", "brier", "calibration"]
-    if with_baseline:
-        names += ["baseline_auc", "baseline_brier", "auc_minus_baseline"]
+def _undefined(horizon: int, why: str, with_baseline: bool, weighted: bool) -> list[MetricValue]:
+    names = measure_names(with_baseline=with_baseline)
     suffix = WEIGHTED_SUFFIX if weighted else ""
-    why = f"undefined: predictions reach {longest} days ahead, the horizon is {horizon}"
     return [
         MetricValue(f"retention/d{horizon}/{name}{suffix}", None, None, None, 0, weighted, why)
         for name in names
@@ -202,8 +178,13 @@ def _maturity_note(matured: MaturedUserDays, user_days: Ints, days: Ints) -> str
     return f"{rows} of {all_rows} user-days matured, on {counted} of {all_days} days"
 
 
+def _predicted(matrix: Floats) -> Bools:
+    """Which days are predicted, ``[H]``; all of them where there is no row."""
+    return np.asarray(~np.isnan(matrix).all(axis=0) | (matrix.shape[0] == 0))
+
+
 def _by_day(values: ArrayLike, name: str) -> Floats:
-    """The matrix as float64 ``[N, H]``.
+    """The matrix as float64 ``[N, H]``; a column of nothing but NaN is a day that is not predicted.
 
     Raises:
         ValueError: it is no matrix, holds a value outside [0, 1], or falls with the days.
@@ -211,8 +192,9 @@ def _by_day(values: ArrayLike, name: str) -> Floats:
     matrix = np.asarray(values, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[1] == 0:
         raise ValueError(f"{name} has shape {matrix.shape}; expected [rows, days], at least one day")
-    checks.probabilities(matrix.ravel(), name=name)
-    falls: Bools = np.diff(matrix, axis=1) < -1e-6
+    predicted = matrix[:, _predicted(matrix)]
+    checks.probabilities(predicted.ravel(), name=name)
+    falls: Bools = np.diff(predicted, axis=1) < -1e-6
     if falls.any():
         raise ValueError(
             f"{name} falls with the days; pass the chance to be back within d days, not on day d"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from holdfast.evaluation.bootstrap import ClusterBootstrap
@@ -18,6 +19,8 @@ class EvaluationSettings:
         retention_days: horizons d of 'back within d days', each at least 1.
         seed: of the resamples.
         calibration_bins: bins of calibration error and calibration tables, at least 2.
+        dwell_limit_seconds: dwell beyond this does not count in the score of a distribution, where content is
+            longer or has no end; the same for all heads that are compared; > 0.
     """
 
     num_resamples: int = 200
@@ -26,6 +29,7 @@ class EvaluationSettings:
     retention_days: list[int] = field(default_factory=lambda: [1, 3, 7])
     seed: int = 0
     calibration_bins: int = 10
+    dwell_limit_seconds: float = 3600.0
 
     def __post_init__(self) -> None:
         try:
@@ -40,6 +44,10 @@ class EvaluationSettings:
                 )
         if self.calibration_bins < 2:
             raise ValueError(f"evaluation.calibration_bins is {self.calibration_bins}; it must be at least 2")
+        if not 0.0 < self.dwell_limit_seconds < math.inf:
+            raise ValueError(
+                f"evaluation.dwell_limit_seconds is {self.dwell_limit_seconds}; it must be above 0 and finite"
+            )
 
     @property
     def bootstrap(self) -> ClusterBootstrap:

@@ -89,7 +89,15 @@ class Ranker(nn.Module):
 
     def forward(self, inputs: Inputs) -> dict[str, Tensor]:
         """Parameters of each objective's distribution, float32 ``[B, P]`` also under mixed precision."""
-        mixed_TBO = self.mixture(self.embedding(inputs))
+        return self.parameters_of(self.represent(inputs))
+
+    def represent(self, inputs: Inputs) -> Tensor:
+        """What each objective's tower reads, ``[T, B, O]``."""
+        mixed_TBO: Tensor = self.mixture(self.embedding(inputs))
+        return mixed_TBO
+
+    def parameters_of(self, mixed_TBO: Tensor) -> dict[str, Tensor]:
+        """Parameters of each objective's distribution, ``[B, P]``, out of what ``represent`` gave."""
         return {
             objective: _in_full_precision(tower(mixed_TBO[index]))
             for index, (objective, tower) in enumerate(self.towers.items())

@@ -34,7 +34,11 @@ class EpochEnd(pl.Callback):
         """All of it; validation is over by now."""
         assert isinstance(pl_module, RankingModule)
         epoch = trainer.current_epoch
-        metrics = {**pl_module.epoch_losses("train"), **pl_module.epoch_losses("validation")}
+        metrics = {
+            **pl_module.epoch_losses("train"),
+            **pl_module.epoch_losses("validation"),
+            **pl_module.epoch_propensities(),
+        }
         if self.selection.update(epoch, metrics):
             save_best(trainer, pl_module.ranker.state_dict(), self.folder)
         if trainer.is_global_zero and self.run_log is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,13 +12,16 @@ import pandas as pd
 import pytorch_lightning as pl
 import torch
 
-from holdfast.core.arrays import Floats
 from holdfast.core.errors import UserError
 from holdfast.core.features import InputSchema
 from holdfast.core.importance import WeightDiagnostics
 from holdfast.data.encoded import EncodedWindow
 from holdfast.models.ranker import Ranker
 from holdfast.objectives.balancing import StaticBalance
+from holdfast.objectives.estimators.naive import Naive
+from holdfast.objectives.estimators.rows import LossEstimator
+from holdfast.objectives.propensities.logged import Logged
+from holdfast.objectives.propensities.source import PropensitySource
 from holdfast.objectives.weighting import PropensityWeighting
 from holdfast.tracking.run_log import RunLog
 from holdfast.training.checkpoints import (
@@ -30,13 +33,24 @@ from holdfast.training.checkpoints import (
     load_best,
     read_run_state,
 )
+from holdfast.training.click_propensity import of_best_epoch
 from holdfast.training.data_module import WindowDataModule, known_rows
 from holdfast.training.epochs import EpochEnd
 from holdfast.training.module import RankingModule
+from holdfast.training.post_click import check_heads
 from holdfast.training.progress import Progress, Watch
+from holdfast.training.propensities import (
+    PropensityNotes,
+    check_one_propensity,
+    fit_source,
+    propensity_notes,
+    propensity_of,
+    weigh,
+)
 from holdfast.training.quiet import environment_kept, quiet_lightning, torch_state_kept
 from holdfast.training.selection import Selection, check_criterion
 from holdfast.training.settings import OptimizerSettings, TrainerSettings
+from holdfast.training.targets import TargetNotes, head_targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +67,10 @@ class FitResult:
         validation_weights: the same for validation.
         rows_per_second: rows that all processes trained on in a second, loading included, validation and
             checkpoints not; 0 where a resumed run had nothing left to do.
+        targets: what became of outcomes that a head wanted otherwise than they were prepared, by objective.
+        propensities: where the training window's propensities come from, and what checks them.
+        after_click: diagnostics of the predicted click as a propensity, in the best epoch, by objective and
+            name; empty where no loss is estimated with it.
     """
 
     criterion: str
@@ -63,6 +81,9 @@ class FitResult:
     train_weights: dict[str, WeightDiagnostics]
     validation_weights: dict[str, WeightDiagnostics]
     rows_per_second: float
+    targets: dict[str, TargetNotes] = field(default_factory=dict)
+    propensities: PropensityNotes | None = None
+    after_click: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def fit(
@@ -76,6 +97,8 @@ def fit(
     settings: TrainerSettings,
     seed: int,
     folder: Path,
+    source: PropensitySource | None = None,
+    estimator: LossEstimator | None = None,
     resume: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     run_log: RunLog | None = None,
@@ -96,6 +119,8 @@ def fit(
         settings: how long, on what, how safely.
         seed: of the order of the rows and of dropout.
         folder: where checkpoints go; made if absent.
+        source: where the rows' propensities come from, fitted on the training window; the log by default.
+        estimator: how losses of heads that are observed only after a click are told; means by default.
         resume: go on from the folder's ``last.ckpt``, if there is one; else start anew and replace it.
         on_progress: called a few times a second.
         run_log: gets each epoch's losses, the epoch as the step; rewound to where this run starts.
@@ -106,12 +131,19 @@ def fit(
         ValueError: the windows do not fit the ranker.
     """
     train, validation = (_prepare(window, ranker) for window in (train, validation))
+    train, validation, targets = head_targets(train, validation, ranker.heads)
     check_criterion(settings.criterion, objectives=ranker.objectives, known=known_rows(validation))
-    weighting = weighting.resolved(train.propensity, train.known)
-    train_weights, train_trust = _weights(train, weighting)
-    validation_weights, validation_trust = _weights(validation, weighting)
     selection = Selection(settings.criterion, settings.patience)
+    estimator = Naive() if estimator is None else estimator
+    check_heads(estimator, ranker.heads)
+    fitted = fit_source(Logged() if source is None else source, train)
+    weighting = weighting.resolved(fitted.on_train, train.known)
+    check_one_propensity(estimator, fitted.on_train, weighting)
+    notes = propensity_notes(train, fitted.on_train, weighting, fitted.notes)
+    weighed = weigh(train, fitted.on_train, weighting, ranker.heads)
+    judged = weigh(validation, propensity_of(fitted, validation), weighting, ranker.heads)
     plan = _plan(ranker, train, validation, settings=settings, seed=seed)
+    plan["estimator"] = type(estimator).__name__  # a checkpoint holds its second towers
     clear_checkpoints(folder, only_parts=resume)
     ranker.train()
     state = read_run_state(folder, plan) if resume else None
@@ -124,14 +156,14 @@ def fit(
         run_state = RunState(folder, plan=plan, selection=selection, settings=settings, watch=watch)
         epoch_end = EpochEnd(folder, selection=selection, run_state=run_state, run_log=run_log, watch=watch)
         data = WindowDataModule(
-            train,
-            validation,
-            train_weights=train_weights,
-            validation_weights=validation_weights,
+            weighed.window,
+            judged.window,
+            train_weights=weighed.weights,
+            validation_weights=judged.weights,
             batch_size=settings.batch_size,
             seed=seed,
         )
-        module = RankingModule(ranker, balance=balance, optimizer=optimizer, seed=seed)
+        module = RankingModule(ranker, balance=balance, optimizer=optimizer, seed=seed, estimator=estimator)
         checkpoint = None if state is None else str(folder / LAST)
         callbacks: list[pl.Callback] = [watch, run_state, epoch_end]
         _run_lightning(module, data, settings, folder, callbacks=callbacks, checkpoint=checkpoint)
@@ -143,9 +175,12 @@ def fit(
         best_value=selection.best_value,
         epochs=_table(selection),
         stopped_early=selection.exhausted and len(selection.epochs) < settings.max_epochs,
-        train_weights=train_trust,
-        validation_weights=validation_trust,
+        train_weights=weighed.trust,
+        validation_weights=judged.trust,
         rows_per_second=watch.rows_per_second,
+        targets=targets,
+        propensities=notes,
+        after_click=of_best_epoch(selection),
     )
 
 
@@ -213,14 +248,6 @@ def _prepare(window: EncodedWindow, ranker: Ranker) -> EncodedWindow:
         for name in ("value", "event", "known", "spread")
     }
     return replace(window, objectives=tuple(window.objectives[index] for index in columns), **narrowed)
-
-
-def _weights(
-    window: EncodedWindow, weighting: PropensityWeighting
-) -> tuple[Floats, dict[str, WeightDiagnostics]]:
-    facts = {index: window.user_day for index, name in enumerate(window.objectives) if name == "retention"}
-    weights, diagnostics = weighting.weights(window.propensity, window.known, window.spread, facts=facts)
-    return weights, {name: diagnostics[index] for index, name in enumerate(window.objectives)}
 
 
 def _plan(

@@ -17,11 +17,16 @@ from holdfast.core.batch import Batch
 from holdfast.core.random import derive_seed
 from holdfast.models.ranker import Ranker
 from holdfast.objectives.balancing import StaticBalance
-from holdfast.objectives.losses import weighted_mean_loss
+from holdfast.objectives.estimators.naive import Naive
+from holdfast.objectives.estimators.rows import ALONE, LossEstimator, Processes, Ratio
+from holdfast.objectives.losses import weighted_mean_terms
+from holdfast.training.click_propensity import ClickPropensityWatch
 from holdfast.training.optimizers import build_optimizers
+from holdfast.training.post_click import Estimate, PostClickLosses
 from holdfast.training.settings import OptimizerSettings
 
 CHECKPOINT_KEY = "holdfast_loss_sums"
+PROPENSITY_KEY = "holdfast_propensity_sums"
 
 
 class RankingModule(pl.LightningModule):
@@ -35,10 +40,18 @@ class RankingModule(pl.LightningModule):
         balance: how the objectives' losses become one.
         optimizer: how weights move.
         seed: with the epoch, the batch and the process, decides what dropout draws.
+        estimator: how the losses of heads that are observed only after a click are told; by default they are
+            means over the rows that they are observed in.
     """
 
     def __init__(
-        self, ranker: Ranker, *, balance: StaticBalance, optimizer: OptimizerSettings, seed: int
+        self,
+        ranker: Ranker,
+        *,
+        balance: StaticBalance,
+        optimizer: OptimizerSettings,
+        seed: int,
+        estimator: LossEstimator | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -48,13 +61,18 @@ class RankingModule(pl.LightningModule):
         self.ranker = ranker
         self.balance = balance
         self.optimizer_settings = optimizer
+        estimator = Naive() if estimator is None else estimator
+        self.post_click = PostClickLosses(estimator, ranker, seed=seed)
+        self.propensities = ClickPropensityWatch(
+            estimator.objectives, largest_weight=estimator.largest_weight
+        )
         self.seed = seed
-        # Weighted losses and known rows, by objective, of the running epoch on this process: [2, T].
+        # Numerators and denominators of the losses of the running epoch on this process: [2, T].
         self.sums = {stage: self._zeros() for stage in ("train", "validation")}
 
     def configure_optimizers(self) -> list[Optimizer]:
         """The dense optimiser and, where needed, the sparse one."""
-        return build_optimizers(self.ranker, self.optimizer_settings)
+        return build_optimizers(self.ranker, self.optimizer_settings, beside=self.post_click)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Move a batch without waiting for it."""
@@ -63,6 +81,7 @@ class RankingModule(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Forget the sums of the epoch before; not called where a run goes on in the middle of an epoch."""
         self.sums["train"] = self._zeros()
+        self.propensities.state = self.propensities.fresh()
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Reseed, so that what a step draws depends on its place and not on what came before."""
@@ -70,16 +89,16 @@ class RankingModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """One step of all optimisers."""
-        losses_BT = self._row_losses(batch)
-        self._add("train", losses_BT.detach(), batch)
-        losses_T = weighted_mean_loss(
-            losses_BT,
-            weight=batch.weight,
-            where=batch.known,
-            reduce_sum=self._reduce_sum,
-            num_processes=self.trainer.world_size,
-        )
+        across = Processes(self._reduce_sum, self.trainer.world_size)
+        terms_T, estimates = self._terms(batch, across)
+        self._add("train", terms_T)
+        self.propensities.add(estimates)
+        losses_T = terms_T.mean(across)
         loss = self.balance.combine(dict(zip(self.ranker.objectives, losses_T.unbind(), strict=True)))
+        for estimate in estimates.values():
+            # No weight: the second towers learn from nothing else, and nothing else learns from this.
+            if estimate.imputation is not None:
+                loss = loss + estimate.imputation.mean(across)
         optimizers = self.optimizers()
         optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
         for optimizer in optimizers:
@@ -91,12 +110,17 @@ class RankingModule(pl.LightningModule):
             torch.nn.utils.clip_grad_norm_(
                 self.ranker.dense_parameters(), self.optimizer_settings.gradient_clip
             )
+            beside = list(self.post_click.parameters())
+            if beside:
+                torch.nn.utils.clip_grad_norm_(beside, self.optimizer_settings.gradient_clip)
         for optimizer in optimizers:
             optimizer.step()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add a slice of the validation window to the sums."""
-        self._add("validation", self._row_losses(batch), batch)
+        # Processes may have unequal numbers of slices, so none may wait for another; slices are the same
+        # whatever the number of processes.
+        self._add("validation", self._terms(batch, ALONE, judging=True)[0])
 
     def on_validation_epoch_start(self) -> None:
         """Forget the sums of the epoch before."""
@@ -118,36 +142,68 @@ class RankingModule(pl.LightningModule):
         logged.update({f"{stage}/{objective}/loss": float(loss) for objective, loss in losses.items()})
         return logged
 
+    def epoch_propensities(self) -> dict[str, float]:
+        """Diagnostics of the predicted click as a propensity; every process must call this."""
+
+        def largest(tensor: Tensor) -> Tensor:
+            return self._reduce(tensor, "max")
+
+        return self.propensities.summary(self._reduce_sum, largest)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the running epoch's sums of every process, ``[R, 2, T]``."""
         gathered = self.all_gather(self.sums["train"])
         assert isinstance(gathered, Tensor)
         checkpoint[CHECKPOINT_KEY] = gathered.reshape(-1, 2, len(self.ranker.objectives)).cpu()
+        state = self.all_gather(self.propensities.state)
+        assert isinstance(state, Tensor)
+        checkpoint[PROPENSITY_KEY] = state.reshape(
+            self.trainer.world_size, *self.propensities.state.shape
+        ).cpu()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take this process's sums back."""
         self.sums["train"] = checkpoint[CHECKPOINT_KEY][self.global_rank]
+        self.propensities.state = checkpoint[PROPENSITY_KEY][self.global_rank]
 
-    def _row_losses(self, batch: Batch) -> Tensor:
-        parameters = self.ranker(batch.inputs)
-        return torch.stack(
+    def _terms(
+        self, batch: Batch, across: Processes, *, judging: bool = False
+    ) -> tuple[Ratio, dict[str, Estimate]]:
+        """Numerators and denominators of the losses, ``[T]`` each, and the estimates among them."""
+        mixed_TBO = self.ranker.represent(batch.inputs)
+        parameters = self.ranker.parameters_of(mixed_TBO)
+        errors_BT = torch.stack(
             [
                 head.negative_log_likelihood(parameters[objective], batch.outcome(index))
                 for index, (objective, head) in enumerate(self.ranker.heads.items())
             ],
             dim=1,
         )
+        means_T = weighted_mean_terms(errors_BT, weight=batch.weight, where=batch.known)
+        estimates = self.post_click.estimates(errors_BT, parameters, mixed_TBO, batch, across)
+        if not estimates:
+            return means_T, estimates
+        parts = [
+            (estimates[objective].judgement if judging else estimates[objective].loss)
+            if objective in estimates
+            else Ratio(means_T.numerator[index], means_T.denominator[index])
+            for index, objective in enumerate(self.ranker.objectives)
+        ]
+        numerators, denominators = zip(*parts, strict=True)
+        return Ratio(torch.stack(numerators), torch.stack(denominators)), estimates
 
-    def _add(self, stage: str, losses_BT: Tensor, batch: Batch) -> None:
-        weighted_BT = losses_BT * batch.weight.masked_fill(~batch.known, 0.0)
-        sums = torch.stack([weighted_BT.sum(0, dtype=torch.float64), batch.known.sum(0, dtype=torch.float64)])
+    def _add(self, stage: str, terms_T: Ratio) -> None:
+        sums = torch.stack([terms_T.numerator.detach().double(), terms_T.denominator.double()])
         self.sums[stage] = self.sums[stage].to(sums.device) + sums
 
     def _reduce_sum(self, tensor: Tensor) -> Tensor:
+        return self._reduce(tensor, "sum")
+
+    def _reduce(self, tensor: Tensor, operation: str) -> Tensor:
         if self.trainer.world_size == 1:
             return tensor
         # A copy, because the reduction is in place.
-        reduced = self.trainer.strategy.reduce(tensor.to(self.device, copy=True), reduce_op="sum")
+        reduced = self.trainer.strategy.reduce(tensor.to(self.device, copy=True), reduce_op=operation)
         assert isinstance(reduced, Tensor)
         return reduced
 

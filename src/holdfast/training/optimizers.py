@@ -12,8 +12,12 @@ from holdfast.training.rowwise_adagrad import RowwiseAdagrad
 from holdfast.training.settings import OptimizerSettings
 
 
-def build_optimizers(ranker: Ranker, settings: OptimizerSettings) -> list[Optimizer]:
+def build_optimizers(
+    ranker: Ranker, settings: OptimizerSettings, *, beside: nn.Module | None = None
+) -> list[Optimizer]:
     """AdamW for the dense weights and, where there are sparse ones, an optimiser that follows seen rows.
+
+    ``beside`` is trained with the ranker and is no part of it; its weights are dense.
 
     Biases do not decay. An embedding table with dense gradients does not either: decay would move the rows
     that a batch did not touch.
@@ -22,7 +26,8 @@ def build_optimizers(ranker: Ranker, settings: OptimizerSettings) -> list[Optimi
     table = ranker.embedding.table
     decaying: list[nn.Parameter] = []
     steady: list[nn.Parameter] = []
-    for name, parameter in ranker.named_parameters():
+    others = [] if beside is None else list(beside.named_parameters())
+    for name, parameter in (*ranker.named_parameters(), *others):
         if table is not None and parameter is table.weight:
             if not sparse:
                 steady.append(parameter)

@@ -95,39 +95,18 @@ def test_quantile_inverts_the_distribution() -> None:
     assert HEAD.quantile(parameters_of(2.0, 0.7), float(level)).item() == pytest.approx(12.0)
 
 
-def fitted(seconds: Tensor, event: Tensor) -> tuple[Tensor, Tensor]:
-    """Maximum-likelihood parameters and their standard errors."""
-    outcome = outcome_of(seconds, event)
-
-    def loss(parameters: Tensor) -> Tensor:
-        return HEAD.negative_log_likelihood(parameters.expand(len(seconds), 2), outcome).sum()
-
-    parameters = torch.zeros(2, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([parameters], max_iter=100, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        value = loss(parameters)
-        value.backward()
-        return value
-
-    optimizer.step(closure)
-    hessian = torch.autograd.functional.hessian(loss, parameters.detach())
-    return parameters.detach(), torch.linalg.inv(hessian).diagonal().sqrt()
-
-
-def test_parameters_are_recovered_under_censoring_and_not_when_it_is_ignored() -> None:
+@pytest.mark.parametrize("censored", [False, True], ids=["all seen", "half cut off"])
+def test_parameters_are_recovered_and_not_when_censoring_is_ignored(
+    censored, recover, cut, naive, half_cut
+) -> None:
     generator = torch.Generator().manual_seed(3)
     true = parameters_of(3.2, 0.9)[0]
     stay = torch.exp(3.2 + 0.9 * torch.randn(4000, generator=generator, dtype=torch.float64))
-    cap = 10.0 + 50.0 * torch.rand(4000, generator=generator, dtype=torch.float64)
-    event = stay < cap
-    seconds = torch.minimum(stay, cap)
-    assert 0.3 < event.double().mean() < 0.8
-    found, error = fitted(seconds, event)
-    assert bool(((found - true).abs() < 3 * error).all())
-    naive, naive_error = fitted(seconds, torch.ones_like(event))
-    assert bool(((naive - true).abs() > 3 * naive_error).any())
+    content = half_cut(stay, generator) if censored else torch.full_like(stay, math.inf)
+    outcome = cut(stay, content)
+    assert outcome.event.double().mean().item() == pytest.approx(0.5 if censored else 1.0, abs=0.05)
+    assert recover(HEAD, outcome).finds(true)
+    assert recover(HEAD, naive(outcome)).finds(true) == (not censored)
 
 
 @pytest.mark.parametrize(

@@ -78,12 +78,18 @@ class PropensitySection:
         weighting: how losses use it.
         diagnostics: ``objective`` and any of ``num_rows``, ``effective_sample_size``, ``largest_weight``,
             ``clipped_share``, ``mean_inverse_propensity``; see ``core.importance.WeightDiagnostics``.
+        estimator: how losses that are observed only after a click are told; empty where they are plain means.
+        after_click: the same diagnostics of the predicted click, in the epoch that was kept.
+        checks: what was found about the propensities themselves, a sentence each.
     """
 
     meaning: str
     source: str = ""
     weighting: str = ""
     diagnostics: pd.DataFrame = field(default_factory=pd.DataFrame)
+    estimator: str = ""
+    after_click: pd.DataFrame = field(default_factory=pd.DataFrame)
+    checks: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,16 @@ class Words(NamedTuple):
 _WORDS = {
     "auc": Words("AUC", "chance that a positive ranks above a negative; 0.5 is guessing"),
     "auc_by_user": Words("AUC within users", "only rows of the same user are compared"),
+    "auc_given_baseline": Words(
+        "AUC among users alike", "only user-days that the baseline cannot tell apart are compared"
+    ),
+    "slope": Words(
+        "Slope of outcome on prediction", "1 is as predicted; below 1 the predictions differ too much"
+    ),
+    "slope_within": Words(
+        "Slope against the user's own past", "of what differs from earlier days; 1 is right"
+    ),
+    "slope_between": Words("Slope between users", "of what earlier days said; 1 is right"),
     "auc_minus_baseline": Words("AUC above the baseline's", "on the same resamples; above 0 is better"),
     "log_loss": Words("Log loss", "surprise a row, in nats; lower is better"),
     "normalized_entropy": Words("Normalized entropy", "log loss over a constant rate's; below 1 is better"),
@@ -25,6 +35,8 @@ _WORDS = {
     "ece_null": Words("Calibration error by chance", "what a perfectly calibrated model would show"),
     "mae_seconds": Words("Mean absolute error, seconds", "lower is better"),
     "xauc": Words("XAUC", "chance that the longer of two dwells is predicted longer; 0.5 is guessing"),
+    "crps_seconds": Words("CRPS, seconds", "mean absolute error of the whole distribution; lower is better"),
+    "log_score": Words("Log score", "surprise a row, in nats, cut dwells by their survival; lower is better"),
     "mrr": Words("MRR", "mean of one over the place of the first click; higher is better"),
     "ndcg": Words("NDCG", "gain near the top of the request; 1 is the best order"),
 }

@@ -1,6 +1,6 @@
 """How long somebody stays, when the content may end first.
 
-B rows.
+B rows, G moments.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from holdfast.core.batch import Outcome
+from holdfast.core.protocols import Population
+from holdfast.models import log_normal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,11 @@ class CensoredLogNormal:
         """The expected stay ranks."""
         return "dwell_seconds"
 
+    @property
+    def population(self) -> Population:
+        """Defined where something was opened."""
+        return "opened"
+
     def mean_and_scale(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the logarithm of the seconds, ``[B]`` each."""
         mean = parameters[:, 0] + math.log(self.typical_seconds)
@@ -77,9 +84,9 @@ class CensoredLogNormal:
         # Mask first: a NaN label in a masked row would otherwise reach the gradient.
         mean, scale = self.mean_and_scale(parameters.masked_fill(~outcome.known[:, None], 0.0))
         seconds = outcome.value.masked_fill(~outcome.known, 1.0).to(mean.dtype)
-        z = (seconds.clamp(min=self.min_seconds).log() - mean) / scale
-        of_event = scale.log() + 0.5 * z.square() + 0.5 * math.log(2.0 * math.pi)
-        of_censored = -torch.special.log_ndtr(-z)
+        log_seconds = seconds.clamp(min=self.min_seconds).log()
+        of_event = -log_normal.log_density_of_logarithm(log_seconds, mean=mean, scale=scale)
+        of_censored = -log_normal.log_survival(log_seconds, mean=mean, scale=scale)
         losses = torch.where(outcome.event, of_event, of_censored)
         return losses.masked_fill(~outcome.known, 0.0)
 
@@ -87,22 +94,12 @@ class CensoredLogNormal:
         r"""Expected stay and the two parameters, ``[B]`` each.
 
         ``dwell_seconds`` is the mean of :math:`\min(T, c)` with c the content's length or ``max_seconds``,
-        whichever is shorter:
-
-        .. math:: e^{\mu + s^2 / 2} \, \Phi\!\left(\frac{\log c - \mu - s^2}{s}\right)
-                  + c \, \Phi\!\left(\frac{\mu - \log c}{s}\right)
+        whichever is shorter; see ``log_normal.capped_mean``.
         """
         mean, scale = self.mean_and_scale(parameters)
         cap = content_seconds.to(mean.dtype).clamp(self.min_seconds, self.max_seconds)
-        log_cap = cap.log()
-        z = (log_cap - mean) / scale
-        # In logarithms: a huge mean times a tiny probability would lose the digits of both in float32.
-        lower = log_cap - 0.5 * z.square() + _log_scaled_tail(scale - z)
-        upper = mean + 0.5 * scale.square() + _log_normal_cdf(z - scale)
-        before_cap = torch.where(z < scale, lower, upper).clamp(max=80.0).exp()
-        at_cap = cap * _log_normal_cdf(-z).exp()
         return {
-            "dwell_seconds": torch.minimum(before_cap + at_cap, cap),
+            "dwell_seconds": log_normal.capped_mean(mean, scale, cap),
             "dwell_log_mean": mean,
             "dwell_log_scale": scale,
         }
@@ -113,34 +110,13 @@ class CensoredLogNormal:
         z = torch.special.ndtri(torch.tensor(level, dtype=mean.dtype, device=mean.device))
         return torch.exp(mean + scale * z)
 
+    def survival(self, parameters: Tensor, seconds: Tensor, content_seconds: Tensor) -> Tensor:
+        """Chance of more than ``seconds``, ``[B, G]``; the content's length plays no part."""
+        mean, scale = (each[:, None] for each in self.mean_and_scale(parameters))
+        return log_normal.log_survival(seconds.log(), mean=mean, scale=scale).exp()
 
-def _log_normal_cdf(z: Tensor) -> Tensor:
-    r""":math:`\log \Phi(z)` to float32's precision in both tails, out of operations that ONNX has."""
-    tail = _log_scaled_tail(z.abs()) - 0.5 * z.square()
-    return torch.where(z < 0.0, tail, torch.log1p(-tail.exp()))
-
-
-def _log_scaled_tail(z: Tensor) -> Tensor:
-    r""":math:`\log(e^{z^2 / 2} \, \Phi(-|z|))`, with a relative error below 1.2e-7 of the exponential.
-
-    Source: the rational Chebyshev approximation of erfc in Press et al., Numerical Recipes (1992), 6.2.
-    """
-    t = 1.0 / (1.0 + 0.5 * math.sqrt(0.5) * z.abs())
-    polynomial = torch.full_like(t, _ERFC_COEFFICIENTS[-1])
-    for coefficient in reversed(_ERFC_COEFFICIENTS[:-1]):
-        polynomial = polynomial * t + coefficient
-    return t.log() + polynomial - math.log(2.0)
-
-
-_ERFC_COEFFICIENTS = (
-    -1.26551223,
-    1.00002368,
-    0.37409196,
-    0.09678418,
-    -0.18628806,
-    0.27886807,
-    -1.13520398,
-    1.48851587,
-    -0.82215223,
-    0.17087277,
-)
+    def log_density(self, parameters: Tensor, seconds: Tensor, content_seconds: Tensor) -> Tensor:
+        """Log-density of the logarithm at ``seconds``, which are taken as at least ``min_seconds``."""
+        mean, scale = (each[:, None] for each in self.mean_and_scale(parameters))
+        log_seconds = seconds.clamp(min=self.min_seconds).log()
+        return log_normal.log_density_of_logarithm(log_seconds, mean=mean, scale=scale)

@@ -5,7 +5,6 @@ B rows, H days of the horizon.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +12,8 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from holdfast.core.batch import Outcome
+from holdfast.core.return_head import ReturnTarget
+from holdfast.models.heads.return_days import check_horizon, first_day_reaching, risk_days
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +36,7 @@ class DiscreteHazard:
     horizon_days: int = 7
 
     def __post_init__(self) -> None:
-        if self.horizon_days < 1:
-            raise ValueError(f"horizon_days is {self.horizon_days}; it must be at least 1")
+        check_horizon(self.horizon_days)
 
     @property
     def num_parameters(self) -> int:
@@ -48,12 +48,24 @@ class DiscreteHazard:
         """The chance to be back within the horizon ranks."""
         return "return_probability"
 
+    @property
+    def target(self) -> ReturnTarget:
+        """Gaps, censored where nobody watched longer."""
+        return "gap"
+
+    @property
+    def predicted_days(self) -> tuple[int, ...]:
+        """Every day of the horizon."""
+        return tuple(range(1, self.horizon_days + 1))
+
+    @property
+    def days_needed(self) -> int:
+        """All of them: a day that nobody watched leaves its hazard as it was drawn at the start."""
+        return self.horizon_days
+
     def negative_log_likelihood(self, parameters: Tensor, outcome: Outcome) -> Tensor:
         """Loss of each row ``[B]``; 0 where not known, or where no day was watched."""
-        day_H = torch.arange(1, self.horizon_days + 1, device=parameters.device)
-        value_B1 = outcome.value.masked_fill(~outcome.known, 0.0)[:, None]
-        at_risk_BH = day_H <= value_B1
-        back_BH = (day_H == value_B1) & outcome.event[:, None]
+        at_risk_BH, back_BH = risk_days(outcome, horizon_days=self.horizon_days)
         # Mask first; log h = -softplus(-x) and log(1 - h) = -softplus(x).
         logits_BH = parameters.masked_fill(~at_risk_BH, 0.0)
         losses_BH = softplus(torch.where(back_BH, -logits_BH, logits_BH))
@@ -73,9 +85,7 @@ class DiscreteHazard:
 
     def quantile(self, parameters: Tensor, level: float) -> Tensor:
         """First day by which the chance to be back is at least ``level``, ``[B]``; ``inf`` beyond H."""
-        reached_BH = self._by_day(parameters) >= level
-        day_B = reached_BH.to(torch.int64).argmax(1).to(parameters.dtype) + 1.0
-        return day_B.masked_fill(~reached_BH.any(1), math.inf)
+        return first_day_reaching(self._by_day(parameters), level)
 
     def _by_day(self, parameters: Tensor) -> Tensor:
         # A sum of logarithms: ONNX has a cumulative sum and no cumulative product.

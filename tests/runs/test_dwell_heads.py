@@ -1,0 +1,50 @@
+"""Whole runs with a dwell head that is fitted on the train window, and with one over all rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from holdfast.core.files import read_json
+from holdfast.data.encoded import load_window
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_fitted_head_is_served_with_its_statistics(new_run, command):
+    run = new_run(["model/heads/dwell=d2q", "model.heads.dwell.num_buckets=4"])
+    fitted = read_json(run.prepared / "heads.json")["dwell"]
+    assert fitted["head"] == "D2Q"
+    assert 1 <= len(fitted["state"]["tables"]) <= 4
+    metrics = read_json(run.metrics_file)
+    assert 0.0 < metrics["test/dwell/crps_seconds"]["value"] < metrics["test/dwell/mae_seconds"]["value"]
+    assert "test/dwell/log_score" not in metrics
+    outputs = {each["name"] for each in read_json(run.bundle / "signature.json")["model"]["outputs"]}
+    assert {"dwell_seconds", "dwell_median_seconds", "dwell_quantile_in_bucket"} <= outputs
+    checked = command("export", str(run.path), "--check")
+    assert checked.code == 0, checked.err
+    for note in fitted["state"]["notes"]:
+        assert note[:40] in run.report_file.read_text()
+
+
+def test_a_head_over_all_rows_learns_from_what_was_not_opened(new_run):
+    run = new_run(["model/heads/dwell=zero_inflated_log_normal"])
+    train = load_window(run.prepared / "train")
+    click, dwell = train.index_of("click"), train.index_of("dwell")
+    assert train.known[:, dwell].all()
+    assert ((train.value[:, dwell] > 0.0) == (train.value[:, click] > 0.0)).all()
+    metrics = read_json(run.metrics_file)
+    opened, everywhere = (
+        metrics["test/dwell/mae_seconds"]["n"],
+        metrics["test/dwell/all_rows/mae_seconds"]["n"],
+    )
+    assert 0 < opened < everywhere
+    assert metrics["test/dwell/log_score"]["value"] is not None
+    assert (run.bundle / "manifest.json").is_file()
+
+
+def test_a_setting_out_of_range_is_refused(command, small, tmp_path):
+    done = command(
+        "run", *small, "model/heads/dwell=tree", "model.heads.dwell.depth=12", f"run_dir={tmp_path / 'run'}"
+    )
+    assert done.code == 2
+    assert "model.heads.dwell: depth is 12; it must be from 1 to 8" in done.err
