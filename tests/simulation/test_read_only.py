@@ -55,9 +55,9 @@ def test_a_policy_that_writes_to_what_it_is_shown_is_named_and_changes_nothing(
 ):
     parts = WORLD.mechanisms()
     before = parts.observed_items.editor_score.copy()
-    with pytest.raises(PolicyError, match="policy 'writes@1' on day -1 failed: ValueError: .*read-only"):
+    with pytest.raises(PolicyError, match=r"policy 'writes@1' on day -1 failed: ValueError: .*read-only"):
         WORLD.simulate(Writes(write))
-    with pytest.raises(PolicyError, match="policy 'writes@1' on day 0 failed: ValueError: .*read-only"):
+    with pytest.raises(PolicyError, match=r"policy 'writes@1' on day 0 failed: ValueError: .*read-only"):
         WORLD.replay(Writes(write))
     with pytest.raises(PolicyError, match="read-only"):
         WORLD.value(Writes(write), 2, repeats=2)

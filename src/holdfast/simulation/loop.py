@@ -14,8 +14,10 @@ import numpy as np
 
 from holdfast.core.arrays import Floats
 from holdfast.simulation.mechanisms import Mechanisms, Today, today
+from holdfast.simulation.observing import ObservingPolicy, tell
 from holdfast.simulation.policies.privileged import PrivilegedPolicy, ask, candidate_truth
-from holdfast.simulation.policy import Policy, Requests, Slates, check_slates
+from holdfast.simulation.policy import Policy, PolicyError, Requests, Slates, check_slates
+from holdfast.simulation.publishing import Publication
 from holdfast.simulation.record import Day, RequestRecord, VisitRecord, joined
 from holdfast.simulation.state import State, fresh_state
 from holdfast.simulation.visit_day import Choose, serve_visitors, who_visits
@@ -95,19 +97,37 @@ class Run:
         )
 
 
-def days_of(parts: Mechanisms, policy: Policy | PolicyOn, *, threads: int = 1) -> Iterator[Day]:
+def days_of(
+    parts: Mechanisms,
+    policy: Policy | PolicyOn,
+    *,
+    publication: Publication | None = None,
+    threads: int = 1,
+) -> Iterator[Day]:
     """The days of the log, after those before it; a day without visitors is left out.
 
     Args:
         parts: what the world is made of.
-        policy: one policy, or what says which policy serves a day.
+        policy: one policy, or what says which policy serves a day. An ``ObservingPolicy`` is told of every
+            day it served, those before the log included.
+        publication: how the world writes its log; needed for an ``ObservingPolicy``.
         threads: how many threads work.
+
+    Raises:
+        PolicyError: the policy broke its contract, or has to be told of days that another one served.
     """
     run = Run(parts, threads=threads)
     while run.day < parts.num_days:
-        recorded = run.day >= 0
-        day = run.step(policy(run.day) if callable(policy) else policy)
-        if recorded and day is not None:
+        number = run.day
+        serving = policy(number) if callable(policy) else policy
+        if callable(policy) and isinstance(serving, ObservingPolicy):
+            raise PolicyError(
+                f"policy {serving.name!r} on day {number}: it is told what happened every night, and one "
+                "that serves on some days only would miss the others; give the policy itself"
+            )
+        day = run.step(serving)
+        tell(serving, publication, number=number, day=day)
+        if number >= 0 and day is not None:
             yield day
 
 

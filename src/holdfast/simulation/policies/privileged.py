@@ -13,8 +13,8 @@ import numpy as np
 from holdfast.core.arrays import Floats, Ints
 from holdfast.simulation.mechanisms import Mechanisms, Today
 from holdfast.simulation.policy import Policy, PolicyError, Requests, Slates
-from holdfast.simulation.read_only import read_only
 from holdfast.simulation.reactions import Slate, examination
+from holdfast.simulation.read_only import read_only
 from holdfast.simulation.state import State
 from holdfast.simulation.users import DEVICES
 
