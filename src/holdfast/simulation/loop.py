@@ -16,7 +16,7 @@ from holdfast.core.arrays import Floats
 from holdfast.simulation.mechanisms import Mechanisms, Today, today
 from holdfast.simulation.observing import ObservingPolicy, tell
 from holdfast.simulation.policies.privileged import PrivilegedPolicy, ask, candidate_truth
-from holdfast.simulation.policy import Policy, PolicyError, Requests, Slates, check_slates
+from holdfast.simulation.policy import Policy, PolicyError, Requests, Slates, check_slates, checked_name
 from holdfast.simulation.publishing import Publication
 from holdfast.simulation.record import Day, RequestRecord, VisitRecord, joined
 from holdfast.simulation.state import State, fresh_state
@@ -161,15 +161,18 @@ def asking(policy: Policy, parts: Mechanisms, state: State, now: Today) -> Choos
     """The policy's choice, checked; an oracle is told the truth.
 
     A second caller waits, because a policy need not be safe with threads.
+
+    Raises:
+        PolicyError: the policy has no name; or, when it is asked, what ``ask`` and ``check_slates`` raise.
     """
-    lock = threading.Lock()
+    lock, name = threading.Lock(), checked_name(policy)
     told = isinstance(policy, PrivilegedPolicy)
 
     def choose(requests: Requests, seconds: Floats) -> Slates:
         truth = candidate_truth(parts, state, now, requests, seconds) if told else None
         with lock:
             slates = ask(policy, requests, truth)
-        check_slates(slates, requests, policy=policy.name)
+        check_slates(slates, requests, policy=name)
         return slates
 
     return choose

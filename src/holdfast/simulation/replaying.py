@@ -14,7 +14,7 @@ from holdfast.core.arrays import Floats, Ints
 from holdfast.simulation.loop import NOBODY, PolicyOn, Run
 from holdfast.simulation.observing import tell
 from holdfast.simulation.policies.privileged import CandidateTruth, ask
-from holdfast.simulation.policy import Policy, Requests, Slates, check_slates
+from holdfast.simulation.policy import Policy, Requests, Slates, check_slates, checked_name
 from holdfast.simulation.publishing import Publication
 
 
@@ -40,6 +40,7 @@ def replay(publication: Publication, behavior: PolicyOn, policy: Policy, *, thre
         PolicyError: the policy chose what it may not, or failed; the message names it and the day.
         ValueError: nobody came on any day.
     """
+    checked_name(policy)
     run = Run(publication.parts, threads=threads)
     tables = []
     while run.day < publication.parts.num_days:

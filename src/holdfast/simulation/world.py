@@ -17,7 +17,7 @@ from holdfast.simulation.limits import check_calendar, check_numbers, check_size
 from holdfast.simulation.log_folder import write_days
 from holdfast.simulation.loop import NOBODY, days_of
 from holdfast.simulation.mechanisms import Mechanisms
-from holdfast.simulation.policy import Policy
+from holdfast.simulation.policy import Policy, checked_name
 from holdfast.simulation.publishing import Publication
 from holdfast.simulation.reactions import Reactions
 from holdfast.simulation.replaying import replay
@@ -204,7 +204,7 @@ class DefaultWorld:
             start=self.start,
             time_zone=self.time_zone,
             missing_share=self.missing_share,
-            description=f"Embedded world, seed {self.seed}, under {policy.name}.",
+            description=f"Embedded world, seed {self.seed}, under {checked_name(policy)}.",
         )
 
     def behavior_on(self, day: int) -> Policy:

@@ -36,8 +36,8 @@ class FilledNightly:
     def __post_init__(self) -> None:
         if not self.stores or len({id(each) for each in self.stores}) < len(self.stores):
             raise ValueError(
-                f"stores holds {len(self.stores)} stores; give those that the policy looks into, at least one "
-                "and each once"
+                f"stores holds {len(self.stores)} stores; give those that the policy looks into, each once, "
+                "at least one"
             )
 
     @property
