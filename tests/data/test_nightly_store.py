@@ -231,3 +231,21 @@ def test_a_day_on_which_nobody_came_is_observed_without_rows(make_log: Callable[
     log = replace(log, frame=frame)
     _, compared = served(log, NIGHTLY)
     assert compared == len(log)
+
+
+def test_a_store_that_was_told_nothing_serves_one_day_and_no_second(make_log: Callable[..., Log]):
+    log = make_log(num_days=6)
+    days = log.local_days()
+    first = int(days.min())
+    rows = {day: log.frame.loc[days == first + day, ASKED] for day in range(3)}
+    store = NightlyStore(NIGHTLY, log.card)
+    store(rows[0][:0])
+    assert_frame_equal(store(rows[0]), store(rows[0]))
+    assert not store.has_observed
+    with pytest.raises(
+        UserError, match=r"rows of 2024-03-21 need .* observed nothing, not even 2024-03-20, which it served"
+    ):
+        store(rows[1])
+    store.observe(part_of(log, first, first))
+    assert store.has_observed
+    assert store(rows[1])["item_impressions_1d"].sum() > 0

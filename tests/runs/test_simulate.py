@@ -9,12 +9,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
+from omegaconf import OmegaConf
 
+from holdfast.app.composition import plan
+from holdfast.app.prepared_run import PreparedRun
 from holdfast.app.run_folder import RunFolder
+from holdfast.app.simulating.arena import arena_of
+from holdfast.app.simulating.first_models import FirstModels
+from holdfast.app.simulating.scene import scene_of
 from holdfast.data.readers.parquet import ParquetLog
 from holdfast.simulation.closed_loop import ClosedLoop
 from holdfast.simulation.truth import read_truth
+from holdfast.training.checkpoints import load_best
 
 TINY = (
     "data.num_users=150",
@@ -227,6 +235,29 @@ def test_several_worlds_each_with_a_first_model_of_its_own(copied, command):
     weights = [(each / "member_1" / "best.ckpt").read_bytes() for each in trained]
     assert weights[0] != weights[1]
     assert "minus uniform" in done.out
+
+
+def test_the_first_model_of_another_world_is_trained_on_the_days_that_the_runs_own_was(
+    simulated, tmp_path, monkeypatch
+):
+    """In the run's own world, with the run's own seed, it is the run's model to the last bit."""
+    made = plan(OmegaConf.create(simulated.saved_config()))
+    scene = scene_of(made, prepared=True)
+    monkeypatch.setattr("holdfast.app.simulating.first_models.derive_seed", lambda *words: words[0])
+    found = FirstModels(
+        plan=made,
+        arena=arena_of(scene.world, seed=0, first_day=scene.first_day + 2, num_days=1, threads=1),
+        own=None,
+        prepared=PreparedRun(simulated.prepared),
+        folder=tmp_path / "first_models",
+        recipe=dict,
+        say=lambda text: None,
+    ).of(1)
+    for file in (simulated.prepared / "encoder").iterdir():
+        assert (tmp_path / "first_models/members_1/encoder" / file.name).read_bytes() == file.read_bytes()
+    weights = load_best(simulated.fit)
+    for name, values in found.rankers[0].state_dict().items():
+        assert torch.equal(values, weights[name]), name
 
 
 def test_cold_starts_forget_and_warm_ones_do_not(copied, command):

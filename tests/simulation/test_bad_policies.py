@@ -363,3 +363,39 @@ def test_chances_in_single_precision_are_as_good(tmp_path: Path):
     assert log.frame["propensity"].to_numpy() == pytest.approx(
         whole_log().frame["propensity"].to_numpy(), rel=1e-6
     )
+
+
+@pytest.mark.parametrize("name", [None, 5, "", b"bytes@1"])
+def test_a_name_that_no_log_can_hold_is_refused(name: Any, tmp_path: Path):
+    @dataclass(frozen=True)
+    class Named:
+        name: Any
+
+        def choose(self, requests: Requests) -> Slates:
+            return GOOD.choose(requests)
+
+    refuse_everywhere(Named(name), f"a policy of type Named has the name {name!r}; give it", tmp_path)
+
+
+def test_a_policy_without_a_name_is_refused(tmp_path: Path):
+    class Nameless:
+        def choose(self, requests: Requests) -> Slates:
+            return GOOD.choose(requests)
+
+    refuse_everywhere(Nameless(), "a policy of type Nameless has the name None", tmp_path)
+
+
+def refuse_everywhere(policy: Any, message: str, folder: Path) -> None:
+    publication = WORLD.publication(WORLD.mechanisms(), GOOD)
+    morning = morning_after(publication, GOOD, day=1)
+    schedule = Schedule(first_day=1, num_days=1, every_days=0)
+    for work in (
+        lambda: WORLD.simulate(policy),
+        lambda: WORLD.write(folder / "log", policy),
+        lambda: WORLD.value(policy, 2, repeats=2),
+        lambda: WORLD.replay(policy),
+        lambda: ClosedLoop(publication, morning, policy, schedule=schedule).step(),
+        lambda: morning_after(publication, policy, day=1),
+    ):
+        with pytest.raises(PolicyError, match=message):
+            work()

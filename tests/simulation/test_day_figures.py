@@ -65,3 +65,28 @@ def test_a_day_on_which_nobody_came():
     assert np.isnan(found.click_rate)
     assert np.isnan(found.gini)
     assert found.satisfaction == 0.0
+
+
+def test_what_was_withdrawn_is_not_missed():
+    """Coverage and gini are over what could have been shown, counted here from the candidates of requests."""
+    turnover = {"catalogue_turnover": {"start_day": 1, "ramp_days": 2, "strength": 0.9}}
+    # Requests choose from nearly all that is alive, so every item alive is a candidate of somebody.
+    world = DefaultWorld(num_users=150, num_items=400, num_days=5, burn_in_days=1, changes=turnover)
+    run = Run(world.mechanisms())
+    while run.day < 5:
+        number = run.day
+        day = run.step(ScoredPolicy(exploration=UniformSlates()))
+        none = np.zeros(0, dtype=int)
+        found = day_figures(run.parts, run.state, day, number=number, policy="p@1", yesterday=none)
+        offered, shown = np.unique(day.requests.candidates), np.bincount(day.requests.item.ravel())
+        if number == 4:
+            withdrawn = world.mechanisms().changes.catalogue_turnover.withdrawn(
+                run.parts.observed_items.birth_day, number, seed=0
+            )
+            assert withdrawn.sum() > 200
+            assert found.coverage == pytest.approx((shown > 0).sum() / len(offered), rel=0.02)
+            assert found.coverage > 0.9
+            counts = np.sort(shown[shown > 0])
+            ranks = np.arange(1, len(counts) + 1)
+            by_hand = (2 * ranks - len(counts) - 1) @ counts / (len(counts) * counts.sum())
+            assert found.gini == pytest.approx(by_hand, abs=0.05)

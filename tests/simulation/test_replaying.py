@@ -56,3 +56,11 @@ def test_propensity_weights_recover_the_replayed_truth(simulation):
     error = per_request.std() / np.sqrt(len(per_request))
     assert abs(per_request.mean() - found["click_probability"].mean()) < 4 * error
     assert abs(truth.mean() - found["click_probability"].mean()) > 4 * error, "or weights would prove nothing"
+
+
+def test_a_log_on_which_nobody_came_is_said_to_be_one():
+    nobody = DefaultWorld(
+        num_users=1, num_items=90, num_days=2, burn_in_days=5, established_share=1.0, return_level=-50.0
+    )
+    with pytest.raises(ValueError, match="nobody visited on any day of the log"):
+        nobody.replay(nobody.behavior_on(0))

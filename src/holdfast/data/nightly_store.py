@@ -65,6 +65,11 @@ class NightlyStore:
         self._last_served: int | None = None
         self._served: tuple[int, list[_Table]] | None = None
 
+    @property
+    def has_observed(self) -> bool:
+        """Whether it has observed anything yet, and be it a day on which nobody came."""
+        return self._known_until is not None
+
     def observe(self, log: Log) -> None:
         """Take in the log of one or more days that ended, every day once and in order.
 
@@ -100,8 +105,8 @@ class NightlyStore:
     def __call__(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The rows of one local day with the columns of the history at their end, in the same order ``[N]``.
 
-        A store that has observed nothing serves the first day of a log. A user or item that was never seen is
-        no error: its history is empty.
+        A store that has observed nothing serves one day, the first of a log, and no other. A user or item
+        that was never seen is no error: its history is empty.
 
         Args:
             rows: ``user_id``, ``item_id`` and ``shown_at``; ``request_id`` where a request may go on past
@@ -109,14 +114,18 @@ class NightlyStore:
 
         Raises:
             UserError: the rows are of several days, of a day that was observed already, or of one before
-                which a day was not observed; or they lack a column or already have one of the history.
+                which a day was not observed, be it the one that was just served; or they lack a column or
+                already have one of the history.
         """
         self._refuse_rows(rows)
         columns: dict[str, Ints | Floats] = {}
         # The code of a stranger is -1, the last place of each table.
         code = {owner: each.found(rows[f"{owner}_id"]) for owner, each in self._identities.items()}
-        for name, owner, table in self._tables(self._day_of(rows)):
+        day = self._day_of(rows)
+        for name, owner, table in self._tables(day):
             columns[name] = table[code[owner]]
+        if len(rows):
+            self._last_served = day
         return pd.concat([rows, pd.DataFrame(columns, index=rows.index)], axis=1)
 
     def _add_events(self, frame: pd.DataFrame, times: Ints, codes: dict[str, Ints]) -> None:
@@ -145,7 +154,6 @@ class NightlyStore:
             cutoff = self._cutoff(day)
             made = [table for owner in OWNERS for table in self._trailing(owner, cutoff)]
             self._served = day, made + self._activity(day, cutoff)
-            self._last_served = day
         return self._served[1]
 
     def _trailing(self, owner: str, cutoff: int) -> list[_Table]:
@@ -196,6 +204,12 @@ class NightlyStore:
             raise UserError(
                 f"the rows are of several days, from {_date(first)} to {_date(last)}; the store serves one "
                 "day at a time, and observes it before it serves the next"
+            )
+        if not self.has_observed and self._last_served not in (None, first):
+            raise UserError(
+                f"rows of {_date(first)} need what happened before, and the store has observed nothing, not "
+                f"even {_date(self._last_served or 0)}, which it served; observe every day that ended before "
+                "the next one is served"
             )
         if self._last_day is not None and first <= self._last_day:
             raise UserError(

@@ -13,6 +13,7 @@ from holdfast.core.arrays import Ints
 from holdfast.data.log import Log
 from holdfast.simulation.day_figures import DayFigures, day_figures
 from holdfast.simulation.loop import PolicyOn, Run
+from holdfast.simulation.observing import tell
 from holdfast.simulation.policy import Policy
 from holdfast.simulation.publishing import Publication
 from holdfast.simulation.record import Day
@@ -133,7 +134,7 @@ class ClosedLoop:
         return _morning(self._run, self.logged, self._yesterday)
 
     def step(self) -> DayFigures:
-        """Train if it is due, then serve one day.
+        """Train if it is due, then serve one day, and tell the policy of it if it is an ``ObservingPolicy``.
 
         Raises:
             ValueError: the policy chose what it may not; names the policy and the day.
@@ -144,6 +145,7 @@ class ClosedLoop:
             if seen:
                 self.policy = self._retrain(self._publication.log(seen, until_day=number), number)
         day = self._run.step(self.policy)
+        tell(self.policy, self._publication, number=number, day=day)
         self.served = None if day is None else self._publication.in_order(day)
         if self.served is not None:
             self.logged = (*self.logged, self.served)

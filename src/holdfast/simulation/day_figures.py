@@ -8,7 +8,7 @@ import numpy as np
 
 from holdfast.core.arrays import Ints
 from holdfast.simulation.diversity import coverage, gini, topic_entropy, user_concentration
-from holdfast.simulation.mechanisms import Mechanisms
+from holdfast.simulation.mechanisms import Mechanisms, alive
 from holdfast.simulation.record import Day
 from holdfast.simulation.state import State
 
@@ -32,7 +32,7 @@ class DayFigures:
         dwell_mean: seconds a click.
         satisfaction: true, mean over all who had arrived, in the evening.
         visitor_satisfaction: true, mean over the visitors, in the evening.
-        coverage: share of the items alive that were shown.
+        coverage: share of the items alive, born and not withdrawn, that were shown.
         gini: of impressions over the items alive.
         topic_entropy: of impressions over main topics, in [0, 1].
         user_concentration: chance that two impressions of a visitor have the same main topic.
@@ -107,7 +107,7 @@ def _shown(parts: Mechanisms, day: Day) -> dict[str, float]:
     clicks = int(requests.click.sum())
     seconds = float(np.nansum(requests.dwell_seconds))
     items = parts.observed_items
-    shows = np.bincount(item, minlength=len(items.topic))[items.birth_day <= day.day]
+    shows = np.bincount(item, minlength=len(items.topic))[alive(parts, day.day)]
     topic = items.topic[item]
     num_topics = parts.users.interest.shape[1]
     return {

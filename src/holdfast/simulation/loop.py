@@ -14,8 +14,10 @@ import numpy as np
 
 from holdfast.core.arrays import Floats
 from holdfast.simulation.mechanisms import Mechanisms, Today, today
+from holdfast.simulation.observing import ObservingPolicy, tell
 from holdfast.simulation.policies.privileged import PrivilegedPolicy, ask, candidate_truth
-from holdfast.simulation.policy import Policy, Requests, Slates, check_slates
+from holdfast.simulation.policy import Policy, PolicyError, Requests, Slates, check_slates, checked_name
+from holdfast.simulation.publishing import Publication
 from holdfast.simulation.record import Day, RequestRecord, VisitRecord, joined
 from holdfast.simulation.state import State, fresh_state
 from holdfast.simulation.visit_day import Choose, serve_visitors, who_visits
@@ -95,19 +97,37 @@ class Run:
         )
 
 
-def days_of(parts: Mechanisms, policy: Policy | PolicyOn, *, threads: int = 1) -> Iterator[Day]:
+def days_of(
+    parts: Mechanisms,
+    policy: Policy | PolicyOn,
+    *,
+    publication: Publication | None = None,
+    threads: int = 1,
+) -> Iterator[Day]:
     """The days of the log, after those before it; a day without visitors is left out.
 
     Args:
         parts: what the world is made of.
-        policy: one policy, or what says which policy serves a day.
+        policy: one policy, or what says which policy serves a day. An ``ObservingPolicy`` is told of every
+            day it served, those before the log included.
+        publication: how the world writes its log; needed for an ``ObservingPolicy``.
         threads: how many threads work.
+
+    Raises:
+        PolicyError: the policy broke its contract, or has to be told of days that another one served.
     """
     run = Run(parts, threads=threads)
     while run.day < parts.num_days:
-        recorded = run.day >= 0
-        day = run.step(policy(run.day) if callable(policy) else policy)
-        if recorded and day is not None:
+        number = run.day
+        serving = policy(number) if callable(policy) else policy
+        if callable(policy) and isinstance(serving, ObservingPolicy):
+            raise PolicyError(
+                f"policy {serving.name!r} on day {number}: it is told what happened every night, and one "
+                "that serves on some days only would miss the others; give the policy itself"
+            )
+        day = run.step(serving)
+        tell(serving, publication, number=number, day=day)
+        if number >= 0 and day is not None:
             yield day
 
 
@@ -141,15 +161,18 @@ def asking(policy: Policy, parts: Mechanisms, state: State, now: Today) -> Choos
     """The policy's choice, checked; an oracle is told the truth.
 
     A second caller waits, because a policy need not be safe with threads.
+
+    Raises:
+        PolicyError: the policy has no name; or, when it is asked, what ``ask`` and ``check_slates`` raise.
     """
-    lock = threading.Lock()
+    lock, name = threading.Lock(), checked_name(policy)
     told = isinstance(policy, PrivilegedPolicy)
 
     def choose(requests: Requests, seconds: Floats) -> Slates:
         truth = candidate_truth(parts, state, now, requests, seconds) if told else None
         with lock:
             slates = ask(policy, requests, truth)
-        check_slates(slates, requests, policy=policy.name)
+        check_slates(slates, requests, policy=name)
         return slates
 
     return choose

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from holdfast.core.arrays import Floats
+from holdfast.core.arrays import Bools, Floats
 from holdfast.core.random import derive_seed
 from holdfast.simulation.candidates import Lottery, candidate_weights, lottery
 from holdfast.simulation.changes.collection import Changes
@@ -107,7 +107,7 @@ def today(parts: Mechanisms, day: int) -> Today:
     birth_day = parts.observed_items.birth_day
     changes = parts.changes
     weights = candidate_weights(birth_day, day=day, half_life_days=parts.half_life_days)
-    weights[changes.catalogue_turnover.withdrawn(birth_day, day, seed=parts.seed)] = 0.0
+    weights[~alive(parts, day)] = 0.0
     return Today(
         day=day,
         weekday=(parts.first_weekday + day) % 7,
@@ -118,6 +118,13 @@ def today(parts: Mechanisms, day: int) -> Today:
         return_log_odds=changes.return_log_odds(day),
         observed_items=observed_items(parts, day),
     )
+
+
+def alive(parts: Mechanisms, day: int) -> Bools:
+    """Whether an item is there on a day: born and not withdrawn, ``[I]``."""
+    birth_day = parts.observed_items.birth_day
+    withdrawn = parts.changes.catalogue_turnover.withdrawn(birth_day, day, seed=parts.seed)
+    return np.asarray((birth_day <= day) & ~withdrawn)
 
 
 def observed_items(parts: Mechanisms, day: int) -> ObservedItems:

@@ -1,4 +1,4 @@
-"""What happened on days of a world, for a feature store: the log's events without its features.
+"""What happened on days of a world, for whoever is told of it at night: the log's events without features.
 
 N rows, Q requests, K slots.
 """
@@ -6,13 +6,50 @@ N rows, Q requests, K slots.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
 from holdfast.data.log import Log
+from holdfast.simulation.policy import Policy, PolicyError
 from holdfast.simulation.publishing import Publication
 from holdfast.simulation.record import Day
+
+
+@runtime_checkable
+class ObservingPolicy(Policy, Protocol):
+    """A policy that is told every night what happened; whatever runs a world with it does so."""
+
+    def observe(self, log: Log) -> None:
+        """Take in the events of the day that ended, from ``observed_days``; none where nobody came."""
+        ...
+
+
+def tell(policy: Policy, publication: Publication | None, *, number: int, day: Day | None) -> None:
+    """Tell a policy what happened on a day, if it wants to know.
+
+    Args:
+        policy: told if it is an ``ObservingPolicy``.
+        publication: how the world writes its log.
+        number: of the day.
+        day: what happened, in any order; None where nobody came.
+
+    Raises:
+        PolicyError: whatever went wrong within the policy, or nobody said how the world writes its log; the
+            message names policy and day.
+    """
+    if not isinstance(policy, ObservingPolicy):
+        return
+    where = f"policy {policy.name!r} on the night after day {number}"
+    if publication is None:
+        raise PolicyError(f"{where}: it wants to be told what happened; give the publication of the world")
+    days = [] if day is None else [publication.in_order(day)]
+    log = observed_days(publication, days, until_day=number + 1)
+    try:
+        policy.observe(log)
+    except Exception as error:
+        raise PolicyError(f"{where} failed: {type(error).__name__}: {error}") from error
 
 
 def observed_days(publication: Publication, days: Sequence[Day], *, until_day: int) -> Log:

@@ -135,6 +135,21 @@ class PolicyError(UserError):
     """A policy broke its contract, or failed; the message names the policy and the day."""
 
 
+def checked_name(policy: object) -> str:
+    """The name of a policy, as logged.
+
+    Raises:
+        PolicyError: it has none, or none that a log can hold; the message says of what type the policy is.
+    """
+    name = getattr(policy, "name", None)
+    if not isinstance(name, str) or not name:
+        raise PolicyError(
+            f"a policy of type {type(policy).__name__} has the name {name!r}; give it an attribute "
+            "name, a text that is not empty, such as 'mine@1'"
+        )
+    return name
+
+
 def check_slates(slates: Slates, requests: Requests, *, policy: str) -> None:
     """Refuse what no log should hold.
 

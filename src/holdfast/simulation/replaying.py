@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from holdfast.core.arrays import Floats, Ints
-from holdfast.simulation.loop import PolicyOn, Run
+from holdfast.simulation.loop import NOBODY, PolicyOn, Run
+from holdfast.simulation.observing import tell
 from holdfast.simulation.policies.privileged import CandidateTruth, ask
-from holdfast.simulation.policy import Policy, Requests, Slates, check_slates
+from holdfast.simulation.policy import Policy, Requests, Slates, check_slates, checked_name
 from holdfast.simulation.publishing import Publication
 
 
@@ -27,7 +28,8 @@ def replay(publication: Publication, behavior: PolicyOn, policy: Policy, *, thre
     Args:
         publication: of the world.
         behavior: what served the log, by day.
-        policy: what is asked beside it.
+        policy: what is asked beside it; an ``ObservingPolicy`` is told of every day of the log, so that its
+            features are those of the log.
         threads: how many threads work.
 
     Returns:
@@ -36,14 +38,18 @@ def replay(publication: Publication, behavior: PolicyOn, policy: Policy, *, thre
 
     Raises:
         PolicyError: the policy chose what it may not, or failed; the message names it and the day.
+        ValueError: nobody came on any day.
     """
+    checked_name(policy)
     run = Run(publication.parts, threads=threads)
     tables = []
     while run.day < publication.parts.num_days:
         beside = _Beside(served_by=behavior(run.day), asked=policy)
-        recorded = run.day >= 0
-        day = run.step(beside if recorded else behavior(run.day))
-        if not recorded or day is None:
+        number = run.day
+        day = run.step(beside if number >= 0 else behavior(number))
+        if number >= 0:
+            tell(policy, publication, number=number, day=day)
+        if number < 0 or day is None:
             continue
         requests = publication.in_order(day).requests
         # Both sides by user and moment: requests came in parts, in any order.
@@ -58,6 +64,8 @@ def replay(publication: Publication, behavior: PolicyOn, policy: Policy, *, thre
         request = day.first_request + np.repeat(np.arange(len(user)), num_slots)
         slot = np.tile(np.arange(num_slots), len(user))
         tables.append(pd.DataFrame({"request_id": request, "slot": slot, **columns}))
+    if not tables:
+        raise ValueError(NOBODY)
     return pd.concat(tables, ignore_index=True)
 
 

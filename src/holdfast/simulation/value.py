@@ -6,6 +6,7 @@ R repeats.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -13,7 +14,9 @@ import numpy as np
 from holdfast.core.arrays import Bools
 from holdfast.simulation.loop import PolicyOn, Run
 from holdfast.simulation.mechanisms import Mechanisms
+from holdfast.simulation.observing import ObservingPolicy, tell
 from holdfast.simulation.policy import Policy
+from holdfast.simulation.publishing import Publication
 from holdfast.simulation.record import Day
 
 
@@ -48,11 +51,12 @@ class Value:
 
 def true_value(
     parts: Mechanisms,
-    policy: Policy,
+    policy: Policy | Callable[[], Policy],
     *,
     before: PolicyOn,
     horizon_days: int,
     repeats: int,
+    publication: Publication | None = None,
     threads: int = 1,
 ) -> Value:
     """Value of serving a policy from day 0 on, in a world as another policy left it.
@@ -63,26 +67,38 @@ def true_value(
 
     Args:
         parts: the world.
-        policy: from day 0 on.
+        policy: from day 0 on; or what makes it anew for every repeat, without arguments. An
+            ``ObservingPolicy`` has to be made anew, and is told of every day, those before day 0 included.
         before: what serves the days before day 0.
         horizon_days: days that count, at least 2.
         repeats: R, at least 2.
+        publication: how the world writes its log; needed for an ``ObservingPolicy``.
         threads: how many threads work.
 
     Raises:
-        ValueError: a number is too small, nobody came at all, or the policy broke its contract.
+        ValueError: a number is too small, nobody came at all, the policy broke its contract, or it remembers
+            what it was told and is not made anew.
     """
     for name, number in (("horizon_days", horizon_days), ("repeats", repeats)):
         if number < 2:
             raise ValueError(f"{name} is {number}; it must be at least 2")
+    if not callable(policy) and isinstance(policy, ObservingPolicy):
+        raise ValueError(
+            f"policy {policy.name!r} is told what happened every night, and would take what it was told in "
+            f"one repeat into the next of {repeats}; give a function that makes a new one, store and all"
+        )
     rows = []
     for luck in range(1, repeats + 1):
         run = Run(replace(parts, luck=luck), threads=threads)
+        serving = policy() if callable(policy) else policy
         while run.day < 0:
-            run.step(before(run.day))
+            day = run.step(before(run.day))
+            tell(serving, publication, number=run.day - 1, day=day)
         totals = _Totals(num_users=len(parts.users.arrival_day))
         while run.day < horizon_days:
-            totals.add(run.step(policy))
+            day = run.step(serving)
+            tell(serving, publication, number=run.day - 1, day=day)
+            totals.add(day)
         rows.append(totals.figures(num_arrived=int((parts.users.arrival_day < horizon_days).sum())))
     names = [each.name for each in fields(Value)]
     values = np.asarray([[row[name] for name in names] for row in rows])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -16,7 +17,7 @@ from holdfast.simulation.limits import check_calendar, check_numbers, check_size
 from holdfast.simulation.log_folder import write_days
 from holdfast.simulation.loop import NOBODY, days_of
 from holdfast.simulation.mechanisms import Mechanisms
-from holdfast.simulation.policy import Policy
+from holdfast.simulation.policy import Policy, checked_name
 from holdfast.simulation.publishing import Publication
 from holdfast.simulation.reactions import Reactions
 from holdfast.simulation.replaying import replay
@@ -127,7 +128,8 @@ class DefaultWorld:
         parts = self._until_the_log_ends()
         chosen = self.behavior_on if policy is None else policy
         publication = self.publication(parts, policy or self.behavior_on(0))
-        days = [publication.in_order(day) for day in days_of(parts, chosen, threads=threads)]
+        served = days_of(parts, chosen, publication=publication, threads=threads)
+        days = [publication.in_order(day) for day in served]
         if not days:
             raise ValueError(NOBODY)
         log = publication.log(days, until_day=self.num_days)
@@ -154,30 +156,36 @@ class DefaultWorld:
         """
         parts = self._until_the_log_ends()
         chosen = self.behavior_on if policy is None else policy
+        publication = self.publication(parts, policy or self.behavior_on(0))
         return write_days(
-            days_of(parts, chosen, threads=threads),
-            self.publication(parts, policy or self.behavior_on(0)),
+            days_of(parts, chosen, publication=publication, threads=threads),
+            publication,
             log=log,
             truth=truth,
             threads=threads,
         )
 
-    def value(self, policy: Policy, horizon_days: int, *, repeats: int = 8, threads: int = 1) -> Value:
+    def value(
+        self, policy: Policy | Callable[[], Policy], horizon_days: int, *, repeats: int = 8, threads: int = 1
+    ) -> Value:
         """The true value of serving a policy from day 0 on, after days under the behavior policy.
 
-        See ``true_value``. ``horizon_days`` is at most ``num_days`` and ``later_days`` together.
+        See ``true_value``: a policy with a feature store is given as a function that makes it.
+        ``horizon_days`` is at most ``num_days`` and ``later_days`` together.
         """
         if horizon_days > self.num_days + self.later_days:
             raise ValueError(
                 f"horizon_days is {horizon_days}, num_days is {self.num_days} and later_days is "
                 f"{self.later_days}; raise later_days of the world"
             )
+        parts = self.mechanisms()
         return true_value(
-            self.mechanisms(),
+            parts,
             policy,
             before=self.behavior_on,
             horizon_days=horizon_days,
             repeats=repeats,
+            publication=self.publication(parts, self.behavior_on(0)),
             threads=threads,
         )
 
@@ -196,7 +204,7 @@ class DefaultWorld:
             start=self.start,
             time_zone=self.time_zone,
             missing_share=self.missing_share,
-            description=f"Embedded world, seed {self.seed}, under {policy.name}.",
+            description=f"Embedded world, seed {self.seed}, under {checked_name(policy)}.",
         )
 
     def behavior_on(self, day: int) -> Policy:

@@ -88,8 +88,20 @@ def world_start(world: DefaultWorld):
             "the first retraining would see 3 days of a log, and split.validation_days takes 3",
         ),
         (
-            ["policy=[trained]", "simulation.seeds=[9]", "simulation.first_day=3"],
-            "the first model of another seed would see 3 days",
+            ["policy=[trained]", "simulation.seeds=[9]", "simulation.first_day=9"],
+            "it would serve days that it has seen. Choose 24",
+        ),
+        (
+            [
+                "policy=[uniform,popularity]",
+                "policy/exploration@policy.popularity.exploration=random_slots",
+                "policy.popularity.exploration.num_random=7",
+            ],
+            "policy.popularity.exploration.num_random is 7, and a request has 6 slots",
+        ),
+        (
+            ["+policy.first_models=${policy.uniform}"],
+            "policy.first_models: a contender's name becomes a folder, and in that one lie the models",
         ),
     ],
 )
@@ -102,8 +114,15 @@ def test_what_cannot_be_done_is_refused(overrides: Sequence[str], message: str):
 def test_what_can_be_done_passes():
     check_simulation(planned(), prepared=False)
     check_simulation(planned("policy=[trained,retrained]", "simulation.seeds=[0,1]"), prepared=True)
-    # Another world's days are not those that the run's model was chosen by.
     check_simulation(
-        planned("policy=[trained]", "simulation.seeds=[1]", "simulation.first_day=9"), prepared=True
+        planned("policy=[trained]", "simulation.seeds=[1]", "simulation.first_day=30"), prepared=True
+    )
+    check_simulation(
+        planned(
+            "policy=[popularity]",
+            "policy/exploration@policy.popularity.exploration=random_slots",
+            "policy.popularity.exploration.num_random=6",
+        ),
+        prepared=False,
     )
     check_simulation(planned("policy=[retrained]", "simulation.retrain_every_days=0"), prepared=True)

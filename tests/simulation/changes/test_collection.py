@@ -74,3 +74,11 @@ def test_changes_are_read_as_they_are_written():
 def test_what_cannot_be_is_named(written: dict[str, dict[str, Any]], message: str):
     with pytest.raises(ValueError, match=message.replace("(", r"\(")):
         DefaultWorld(changes=written)
+
+
+@pytest.mark.parametrize("settings", [None, 0.5, "strong", [0.5]])
+def test_a_change_without_settings_is_named(settings):
+    with pytest.raises(ValueError, match=r"changes\.churn is .*; give settings, such as {strength: 0\.5}"):
+        changes_from({"churn": settings})
+    with pytest.raises(ValueError, match=r"changes is .*; give changes by name"):
+        DefaultWorld(changes=settings)

@@ -90,3 +90,15 @@ def test_the_truth_goes_on(name: str):
     same = [column for column in one.log.frame if column != feature]
     assert one.log.frame[same].equals(two.log.frame[same])
     assert not one.log.frame[feature].equals(two.log.frame[feature])
+
+
+@pytest.mark.parametrize("factor", [0.0, 1e308, -1e10, 1e-10, float("nan"), float("inf")])
+def test_a_factor_that_no_log_can_hold_is_refused(factor: float):
+    with pytest.raises(ValueError, match=r"^factor is .*; its size must be from 1e-09 to 1e\+09"):
+        UnitChange(factor=factor)
+
+
+@pytest.mark.parametrize("factor", [1e9, -1e9, 1e-9])
+def test_the_largest_factors_stay_numbers_in_single_precision(factor: float):
+    seen = UnitChange(start_day=0, ramp_days=1, strength=1.0, factor=factor).seen(ITEMS, 1, seed=0)
+    assert np.isfinite(np.square(seen.content_length.astype(np.float32))).all()

@@ -17,6 +17,9 @@ from holdfast.simulation.log_folder import write_log, write_truth
 from holdfast.simulation.publishing import Publication
 from holdfast.simulation.record import Day
 
+FIRST_MODELS = "first_models"
+"""What lies beside the folders of the contenders; no contender has this name."""
+
 
 class ContenderFolder:
     """The folder of one contender in one world.

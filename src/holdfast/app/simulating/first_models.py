@@ -16,7 +16,6 @@ from holdfast.app.simulating.training import Trained, Trainer
 from holdfast.core.files import read_json, write_json
 from holdfast.core.random import derive_seed
 from holdfast.models.ranker import Ranker
-from holdfast.simulation.record import Day
 
 RECIPE = "recipe.json"
 
@@ -79,10 +78,12 @@ class FirstModels:
         return trainer.more_members(self.own(), self.prepared.encoder(), *windows, folder=folder)
 
     def _anew(self, trainer: Trainer, folder: Path) -> Trained:
-        arena, settings = self.arena, self.plan.simulation
-        schedule = settings.schedule(arena.first_day, retrains=False)
-        first = schedule.first_seen(arena.first_day)
-        seen: list[Day] = [day for day in arena.morning.logged if day.day >= first]
-        log = arena.publication.log(seen, until_day=arena.first_day)
+        """As the run's own were: on the same days of this world, with what was known of them at the time.
+
+        A model that had seen later days would be another treatment, and no replicate.
+        """
+        arena, bounds = self.arena, self.prepared.bounds
+        log = arena.publication.log(arena.morning.logged, until_day=arena.first_day)
         seed = derive_seed(self.plan.settings.seed, "first model", arena.seed)
-        return trainer.anew(log, self.features.of_the_log(), folder=folder, seed=seed)
+        windows = bounds["train"], bounds["validation"]
+        return trainer.anew(log, self.plan.history, windows=windows, folder=folder, seed=seed)

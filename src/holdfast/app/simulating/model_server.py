@@ -14,7 +14,7 @@ from holdfast.app.simulating.ensemble import Ensemble, RowModel, WatchedPolicy
 from holdfast.app.simulating.predictions import ExpectedBack, expected_back, judged_the_same_day
 from holdfast.app.simulating.served_features import ServedFeatures
 from holdfast.app.simulating.server import Array, Calibration
-from holdfast.app.simulating.training import Trained, Trainer
+from holdfast.app.simulating.training import Trained, Trainer, windows_until
 from holdfast.core.errors import UserError
 from holdfast.core.random import derive_seed
 from holdfast.data.log import Log
@@ -155,14 +155,21 @@ class RetrainedServer(ModelServer):
     def _train_again(self, log: Log, day: int) -> Policy:
         settings = self._trainer.plan.simulation
         history = self._features.of_the_log()
+        windows = windows_until(log, validation_days=self._trainer.plan.split.validation_days)
         seed = derive_seed(self._trainer.plan.settings.seed, "retrain", self._world_seed, day)
         folder = self._folder / f"day_{day:05d}"
         if settings.start == "warm":
             self._trained = self._trainer.further(
-                self._trained, log, history, folder=folder, seed=seed, max_epochs=settings.warm_epochs
+                self._trained,
+                log,
+                history,
+                windows=windows,
+                folder=folder,
+                seed=seed,
+                max_epochs=settings.warm_epochs,
             )
         else:
-            self._trained = self._trainer.anew(log, history, folder=folder, seed=seed)
+            self._trained = self._trainer.anew(log, history, windows=windows, folder=folder, seed=seed)
         self._trained_on = day
         self._version += 1
         self._serve(row_models(self._trained, self._trainer.plan))

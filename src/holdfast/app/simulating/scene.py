@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from holdfast.app.composition import Plan
+from holdfast.app.simulating.contender_folder import FIRST_MODELS
 from holdfast.app.simulating.contenders import BundleModel, need_the_runs_model
 from holdfast.app.simulating.model_server import opened
 from holdfast.core.errors import UserError
 from holdfast.data.canonical import COLUMN_NAMES
 from holdfast.data.nightly_store import NightlyStore
 from holdfast.data.splits import TemporalSplit
+from holdfast.simulation.policies.random_slots import RandomSlots
 from holdfast.simulation.world import DefaultWorld
 
 LONG_TERM_ORACLE = "long_term_oracle"
@@ -85,6 +87,7 @@ def check_simulation(plan: Plan, *, prepared: bool) -> None:
             f"simulation.first_day is {settings.first_day}, and the log ends with day {world.num_days}; "
             "choose a day up to that one, or raise data.num_days"
         )
+    _check_contenders(plan, num_slots=world.slots)
     if any(each.serves_models for each in contenders.values()):
         _check_models(plan, scene_of(plan, prepared=prepared))
 
@@ -93,6 +96,21 @@ def test_day(split: TemporalSplit, *, num_days: int) -> int:
     """The first day of the test window in the log of a world, day 0 its first; see ``TemporalSplit``."""
     folds_to_come = split.num_folds - 1 - split.fold
     return max(num_days - split.maturity_days - split.test_days * (1 + folds_to_come), 0)
+
+
+def _check_contenders(plan: Plan, *, num_slots: int) -> None:
+    if FIRST_MODELS in plan.contenders:
+        raise UserError(
+            f"policy.{FIRST_MODELS}: a contender's name becomes a folder, and in that one lie the models "
+            "that serve first; choose another name"
+        )
+    for name, contender in plan.contenders.items():
+        exploration = contender.exploration
+        if isinstance(exploration, RandomSlots) and exploration.num_random > num_slots:
+            raise UserError(
+                f"policy.{name}.exploration.num_random is {exploration.num_random}, and a request has "
+                f"{num_slots} slots; choose at most as many, or raise data.slots"
+            )
 
 
 def _check_models(plan: Plan, scene: Scene) -> None:
@@ -129,9 +147,9 @@ def _check_bundle(name: str, folder: str, given: set[str]) -> None:
 
 
 def _check_the_future(plan: Plan, scene: Scene) -> None:
-    """The run's own model must not serve days that it was chosen by."""
+    """The run's own model must not serve days that it was chosen by, nor others those of their own world."""
     known = test_day(plan.split, num_days=scene.world.num_days)
-    if scene.first_day < known and scene.world.seed in scene.seeds:
+    if scene.first_day < known:
         raise UserError(
             f"simulation.first_day is {scene.first_day}, and the run's model was chosen by what was known on "
             f"day {known}: it would serve days that it has seen. Choose {known} or later, or null"
@@ -139,21 +157,18 @@ def _check_the_future(plan: Plan, scene: Scene) -> None:
 
 
 def _check_trainings(plan: Plan, scene: Scene) -> None:
-    """The days that the first training of each kind would see must be more than validation takes."""
-    settings, least, first_day = plan.simulation, plan.split.validation_days + 1, scene.first_day
-    trainings: list[tuple[str, int]] = []
-    if any(seed != scene.world.seed for seed in scene.seeds):
-        trainings.append(("the first model of another seed", first_day))
-    if settings.retrain_every_days and any(each.retrain for each in plan.contenders.values()):
-        trainings.append(("the first retraining", first_day + settings.retrain_every_days))
-    for what, day in trainings:
-        seen = min(day, settings.window_days) if settings.window_days else day
-        if seen < least:
-            raise UserError(
-                f"{what} would see {seen} days of a log, and split.validation_days takes "
-                f"{plan.split.validation_days} of them to choose the epoch; raise simulation.window_days or "
-                "simulation.first_day, or lower split.validation_days"
-            )
+    """The days that the first retraining would see must be more than validation takes."""
+    settings = plan.simulation
+    if not settings.retrain_every_days or not any(each.retrain for each in plan.contenders.values()):
+        return
+    day = scene.first_day + settings.retrain_every_days
+    seen = min(day, settings.window_days) if settings.window_days else day
+    if seen <= plan.split.validation_days:
+        raise UserError(
+            f"the first retraining would see {seen} days of a log, and split.validation_days takes "
+            f"{plan.split.validation_days} of them to choose the epoch; raise simulation.window_days or "
+            "simulation.first_day, or lower split.validation_days"
+        )
 
 
 def _use_model(plan: Plan) -> bool:

@@ -17,7 +17,7 @@ from holdfast.app.console import ProgressLine
 from holdfast.app.prepared_run import PreparedRun
 from holdfast.app.run_folder import RunFolder
 from holdfast.app.simulating.arena import Arena, arena_of
-from holdfast.app.simulating.contender_folder import ContenderFolder
+from holdfast.app.simulating.contender_folder import FIRST_MODELS, ContenderFolder
 from holdfast.app.simulating.contenders import BundleModel, ContenderSettings, TrainedModel
 from holdfast.app.simulating.first_models import FirstModels
 from holdfast.app.simulating.model_server import (
@@ -111,7 +111,7 @@ class _World:
             arena=self._arena,
             own=simulation.trained if simulation.is_the_runs_world(seed) else None,
             prepared=simulation.prepared,
-            folder=self._folder / "first_models",
+            folder=self._folder / FIRST_MODELS,
             recipe=self._recipe_of_first_models,
             say=self._training,
         )
@@ -190,8 +190,7 @@ class _World:
         return {
             **model_recipe(self._plan, self._simulation.folder.fit),
             "world": described(asdict(self._arena.world)),
-            "first_day": self._arena.first_day,
-            "window_days": self._plan.simulation.window_days,
+            "windows": {name: each.to_dict() for name, each in self._simulation.prepared.bounds.items()},
         }
 
     def _recipe(self, contender: ContenderSettings) -> dict[str, Any]:

@@ -48,19 +48,22 @@ class Trainer:
     members: int
     say: Callable[[str], None]
 
-    def anew(self, log: Log, history: History, *, folder: Path, seed: int) -> Trained:
+    def anew(
+        self, log: Log, history: History, *, windows: tuple[Window, Window], folder: Path, seed: int
+    ) -> Trained:
         """Models and an encoder that know nothing but the log.
 
         Args:
-            log: as of a midnight; its last ``split.validation_days`` days choose the epoch.
+            log: as of a midnight.
             history: of its rows.
+            windows: train, and validation, which chooses the epoch.
             folder: where weights and encoder go.
             seed: from which those of the members are derived.
 
         Raises:
-            UserError: the log is too short, or training failed.
+            UserError: an outcome is known of no row, or training failed.
         """
-        train, validation = windows_until(log, validation_days=self.plan.split.validation_days)
+        train, validation = windows
         objectives, _ = usable_heads(self.plan.heads, log.card)
         horizon_days = self.plan.settings.horizon_days
         encoder, prepared = prepare_train(
@@ -89,10 +92,18 @@ class Trainer:
         return trained
 
     def further(
-        self, before: Trained, log: Log, history: History, *, folder: Path, seed: int, max_epochs: int
+        self,
+        before: Trained,
+        log: Log,
+        history: History,
+        *,
+        windows: tuple[Window, Window],
+        folder: Path,
+        seed: int,
+        max_epochs: int,
     ) -> Trained:
         """The models of before with the same encoder, trained on; arguments and errors as of ``anew``."""
-        windows = [
+        encoded = [
             prepare_window(
                 log,
                 window,
@@ -101,7 +112,7 @@ class Trainer:
                 objectives=usable_heads(self.plan.heads, log.card)[0],
                 horizon_days=self.plan.settings.horizon_days,
             ).encoded
-            for window in windows_until(log, validation_days=self.plan.split.validation_days)
+            for window in windows
         ]
         # Weights are copied, because whoever else serves the models of before goes on with them.
         objectives = before.rankers[0].objectives
@@ -110,7 +121,7 @@ class Trainer:
             copy.load_state_dict(ranker.state_dict())
         trained = Trained(before.encoder, copies)
         settings = self._settings(max_epochs)
-        self._fit(trained, *windows, folder=folder, seed=seed, settings=settings)
+        self._fit(trained, *encoded, folder=folder, seed=seed, settings=settings)
         return trained
 
     def more_members(

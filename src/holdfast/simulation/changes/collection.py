@@ -58,9 +58,15 @@ def changes_from(written: Mapping[str, Mapping[str, Any]]) -> Changes:
     """
     known = {each.name: type(getattr(Changes(), each.name)) for each in fields(Changes)}
     made: dict[str, Any] = {}
+    if not isinstance(written, Mapping):
+        raise ValueError(f"changes is {written!r}; give changes by name, or {{}} for none")
     for name, settings in written.items():
         if name not in known:
             raise ValueError(f"changes.{name} is unknown; there are {', '.join(known)}")
+        if not isinstance(settings, Mapping):
+            raise ValueError(
+                f"changes.{name} is {settings!r}; give settings, such as {{strength: 0.5}}, or leave it out"
+            )
         allowed = [each.name for each in fields(known[name])]
         for key, value in settings.items():
             if key not in allowed:

@@ -16,6 +16,7 @@ from holdfast.simulation.changes.schedule import Change
 from holdfast.simulation.draws import draws
 from holdfast.simulation.items import ObservedItems
 
+LARGEST_FACTOR = 1e9
 SENSORS = ("content_length", "editor_score", "headline_score")
 
 
@@ -96,7 +97,8 @@ class UnitChange(SensorFault):
 
     Attributes:
         strength: share of the items, in [0, 1].
-        factor: what one old unit is in the new one, not 0.
+        factor: what one old unit is in the new one, of a size from 1e-9 to 1e9: what comes out stays a number
+            that can be squared in single precision.
     """
 
     feature: str = "content_length"
@@ -104,8 +106,11 @@ class UnitChange(SensorFault):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0.0 < abs(self.factor) < float("inf"):
-            raise ValueError(f"factor is {self.factor}; it must be a finite number and not 0")
+        if not 1.0 / LARGEST_FACTOR <= abs(self.factor) <= LARGEST_FACTOR:
+            raise ValueError(
+                f"factor is {self.factor}; its size must be from {1.0 / LARGEST_FACTOR:g} to "
+                f"{LARGEST_FACTOR:g}"
+            )
 
     def _reading(
         self, values: Floats, failed: Bools, day: int, *, level: float, seed: int, usual: Floats

@@ -14,6 +14,7 @@ from holdfast.core.arrays import Floats, Ints
 from holdfast.simulation.mechanisms import Mechanisms, Today
 from holdfast.simulation.policy import Policy, PolicyError, Requests, Slates
 from holdfast.simulation.reactions import Slate, examination
+from holdfast.simulation.read_only import read_only
 from holdfast.simulation.state import State
 from holdfast.simulation.users import DEVICES
 
@@ -56,6 +57,8 @@ class PrivilegedPolicy(Policy, Protocol):
 def ask(policy: Policy, requests: Requests, truth: CandidateTruth | None) -> Slates:
     """A policy's choice, not checked yet.
 
+    What a policy is given it can read and not change: what one did to the world, others would meet.
+
     Args:
         policy: asked with the truth where it may see it, and else without.
         requests: to choose for.
@@ -64,11 +67,12 @@ def ask(policy: Policy, requests: Requests, truth: CandidateTruth | None) -> Sla
     Raises:
         PolicyError: whatever went wrong within the policy; the message names it and the day.
     """
+    asked = read_only(requests)
     try:
         if isinstance(policy, PrivilegedPolicy):
             assert truth is not None
-            return policy.choose_knowing(requests, truth)
-        return policy.choose(requests)
+            return policy.choose_knowing(asked, read_only(truth))
+        return policy.choose(asked)
     except PolicyError:
         raise
     except Exception as error:

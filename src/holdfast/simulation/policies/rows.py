@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from holdfast.core.arrays import Floats, Ints
+from holdfast.data.nightly_store import NightlyStore
 from holdfast.simulation.log_columns import moments as moments_column
 from holdfast.simulation.log_columns import request_columns, topic_names
 from holdfast.simulation.policy import Requests
@@ -55,8 +56,8 @@ class RowsScored:
         """Scores ``[Q, C]``.
 
         Raises:
-            ValueError: the requests do not say at what second they were made, or the model did not give one
-                number a row.
+            ValueError: the requests do not say at what second they were made, the store was not told of the
+                days before, or the model did not give one number a row.
         """
         if requests.seconds is None:
             raise ValueError(
@@ -65,6 +66,7 @@ class RowsScored:
         shown = moments(self.publication, day=requests.day, seconds=requests.seconds)
         rows = request_rows(requests, shown=shown, publication=self.publication)
         if self.store is not None:
+            _refuse_blank(self.store, requests.day)
             rows = self.store(rows)
         scores = np.asarray(self.model(rows), dtype=np.float64)
         if scores.shape != (requests.candidates.size,):
@@ -73,6 +75,14 @@ class RowsScored:
                 f"day {requests.day}; it must give one number a row"
             )
         return scores.reshape(requests.candidates.shape)
+
+
+def _refuse_blank(store: FeatureStore, day: int) -> None:
+    if day > 0 and isinstance(store, NightlyStore) and not store.has_observed:
+        raise ValueError(
+            f"the store has observed nothing and is asked about day {day} of a log: the model would be "
+            "served without its history; let it observe the days before, see observed_days"
+        )
 
 
 def moments(publication: Publication, *, day: int, seconds: Floats) -> Ints:
