@@ -219,12 +219,16 @@ class _World:
 
 def model_recipe(plan: Plan, fit: Path) -> dict[str, Any]:
     """All that the models of a run, and those trained like it, depend on."""
-    model = ("ranker", "mixture", "heads", "weighting", "balance", "fusion", "optimizer", "trainer")
+    model = ("ranker", "mixture", "heads", "fusion", "optimizer", "trainer")
+    objective = ("propensity", "weighting", "estimator", "balance")
     from holdfast.training.checkpoints import BEST  # Lightning takes seconds to import
 
     best = fit / BEST
     return {
-        **{name: described(getattr(plan, name)) for name in (*model, "history", "encoder", "split")},
+        **{
+            name: described(getattr(plan, name))
+            for name in (*model, *objective, "history", "encoder", "split")
+        },
         "run_seed": plan.settings.seed,
         "horizon_days": plan.settings.horizon_days,
         "weights": hashlib.sha256(best.read_bytes()).hexdigest() if best.is_file() else None,

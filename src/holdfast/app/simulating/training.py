@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.app.composition import Plan
+from holdfast.app.head_fitting import dwell_population, fit_heads, load_heads, save_heads
 from holdfast.app.new_ranker import new_ranker
 from holdfast.app.prepared_run import usable_heads
 from holdfast.core.errors import UserError
@@ -65,30 +66,24 @@ class Trainer:
         """
         train, validation = windows
         objectives, _ = usable_heads(self.plan.heads, log.card)
-        horizon_days = self.plan.settings.horizon_days
         encoder, prepared = prepare_train(
             log,
             train,
             history=history,
             encoder=self.plan.encoder,
             objectives=objectives,
-            horizon_days=horizon_days,
+            horizon_days=self.plan.settings.horizon_days,
+            dwell_population=dwell_population(self.plan.heads),
         )
-        judged = prepare_window(
-            log,
-            validation,
-            history=history,
-            encoder=encoder,
-            objectives=objectives,
-            horizon_days=horizon_days,
-        )
+        judged = self._encoded(log, validation, history, encoder)
+        heads = fit_heads(self.plan.heads, prepared.encoded)
         rankers = tuple(
-            new_ranker(self.plan, encoder, objectives, seed=member_seed(seed, member))
+            new_ranker(self.plan, encoder, heads, seed=member_seed(seed, member))
             for member in range(self.members)
         )
         trained = Trained(encoder, rankers)
-        settings = self._settings(self.plan.trainer.max_epochs)
-        self._fit(trained, prepared.encoded, judged.encoded, folder=folder, seed=seed, settings=settings)
+        trainer = self._settings(self.plan.trainer.max_epochs)
+        self._fit(trained, prepared.encoded, judged, folder=folder, seed=seed, settings=trainer)
         return trained
 
     def further(
@@ -102,21 +97,14 @@ class Trainer:
         seed: int,
         max_epochs: int,
     ) -> Trained:
-        """The models of before with the same encoder, trained on; arguments and errors as of ``anew``."""
-        encoded = [
-            prepare_window(
-                log,
-                window,
-                history=history,
-                encoder=before.encoder,
-                objectives=usable_heads(self.plan.heads, log.card)[0],
-                horizon_days=self.plan.settings.horizon_days,
-            ).encoded
-            for window in windows
-        ]
+        """The models of before, trained on; arguments and errors as of ``anew``.
+
+        Encoder and fitted heads stay what they were: the weights mean nothing without them.
+        """
+        encoded = [self._encoded(log, window, history, before.encoder) for window in windows]
         # Weights are copied, because whoever else serves the models of before goes on with them.
-        objectives = before.rankers[0].objectives
-        copies = tuple(new_ranker(self.plan, before.encoder, objectives, seed=0) for _ in before.rankers)
+        heads = before.rankers[0].heads
+        copies = tuple(new_ranker(self.plan, before.encoder, heads, seed=0) for _ in before.rankers)
         for copy, ranker in zip(copies, before.rankers, strict=True):
             copy.load_state_dict(ranker.state_dict())
         trained = Trained(before.encoder, copies)
@@ -136,7 +124,7 @@ class Trainer:
         """An ensemble around a model that is there, its other members trained on the same windows."""
         seed = self.plan.settings.seed
         others = tuple(
-            new_ranker(self.plan, encoder, first.objectives, seed=member_seed(seed, member))
+            new_ranker(self.plan, encoder, first.heads, seed=member_seed(seed, member))
             for member in range(1, self.members)
         )
         trained = Trained(encoder, (first, *others))
@@ -151,11 +139,23 @@ class Trainer:
         encoder = load_encoder(folder / ENCODER)
         rankers = []
         objectives = tuple((folder / "objectives.txt").read_text(encoding="utf-8").split())
+        heads = load_heads(folder, self.plan.heads, objectives)
         for member in range(self.members):
-            ranker = new_ranker(self.plan, encoder, objectives, seed=0)
+            ranker = new_ranker(self.plan, encoder, heads, seed=0)
             ranker.load_state_dict(load_best(_member_folder(folder, member)))
             rankers.append(ranker.eval())
         return Trained(encoder, tuple(rankers))
+
+    def _encoded(self, log: Log, window: Window, history: History, encoder: Encoder) -> EncodedWindow:
+        return prepare_window(
+            log,
+            window,
+            history=history,
+            encoder=encoder,
+            objectives=usable_heads(self.plan.heads, log.card)[0],
+            horizon_days=self.plan.settings.horizon_days,
+            dwell_population=dwell_population(self.plan.heads),
+        ).encoded
 
     def _settings(self, max_epochs: int) -> TrainerSettings:
         """Those of the run in one process: the others of a distributed run are long gone."""
@@ -191,10 +191,13 @@ class Trainer:
                 settings=settings,
                 seed=member_seed(seed, member),
                 folder=place,
+                source=plan.propensity,
+                estimator=plan.estimator,
                 on_progress=self._progress(member),
             )
             (place / LAST).unlink(missing_ok=True)
         trained.encoder.save(folder / ENCODER)
+        save_heads(folder, trained.rankers[0].heads)
         objectives = " ".join(trained.rankers[0].objectives)
         (folder / "objectives.txt").write_text(objectives, encoding="utf-8")
 
