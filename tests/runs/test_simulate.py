@@ -215,6 +215,29 @@ def test_another_contender_joins_and_the_others_stay_as_they_are(copied, command
     assert list(dict.fromkeys(table(copied, "days")["contender"])) == ["retrained", "popularity"]
 
 
+def test_who_does_not_take_part_loses_nothing_and_who_is_done_again_is_named(copied, command):
+    before = {
+        path: path.read_bytes()
+        for name in ("trained", "retrained", "long_term_oracle")
+        for path in place(copied, name).rglob("*.*")
+    }
+    again = [word for word in SERVING if word.startswith("simulation.")]
+    words = ["run", f"run_dir={copied.path}", "stages=[simulate]", *again]
+    done = command(*words, "policy=[uniform]")
+    assert done.code == 0, done.err
+    assert "seed 0, uniform: what it served before is thrown away, because it is done again" in done.out
+    assert "what long_term_oracle, retrained, trained served before stays in the folder" in done.out
+    assert len(before) > 20
+    assert {path: path.read_bytes() for path in before} == before
+    done = command(*words, "policy=[uniform,long_term_oracle]", "resume=true")
+    assert done.code == 0, done.err
+    assert "thrown away" not in done.out
+    assert set(table(copied, "days")["contender"]) == {"uniform", "long_term_oracle"}
+    done = command(*words, "policy=[uniform]", "simulation.num_days=1", "resume=true")
+    assert done.code == 0, done.err
+    assert "thrown away, because it was made with other values of world, num_days" in done.out
+
+
 def test_several_worlds_each_with_a_first_model_of_its_own(copied, command):
     done = command(
         "simulate",
