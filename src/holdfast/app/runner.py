@@ -196,7 +196,7 @@ def _reconcile(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) 
 
 
 def completed(saved: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
-    """A saved configuration with what it lacks: a run of an older version has no settings for what came later.
+    """A saved configuration with what it lacks: an older run has no settings for what came later.
 
     Only what may be asked anew of a saved run is filled in, because nothing else could have been left out.
     """
