@@ -65,6 +65,24 @@ def test_a_run_that_only_simulated_needs_nothing_prepared(folder: RunFolder) -> 
     assert "the stage simulate has not been run" not in page
 
 
+@pytest.mark.parametrize(
+    ("line", "opening"),
+    [
+        ("question: Who lasts?", "Who lasts?"),
+        ("question: null", "Which policy is best for the people"),
+        ("", "Which policy"),
+    ],
+)
+def test_a_run_that_only_simulated_opens_with_a_question_about_policies(
+    folder: RunFolder, line: str, opening: str
+) -> None:
+    folder.start(CONFIG.replace("question: Who lasts?", line))
+    assert report_content(folder, None).question.startswith(opening)
+    folder.mark("simulate", done=False)
+    expected = opening if "Who" in line else "How good are this model's predictions"
+    assert report_content(folder, None).question.startswith(expected)
+
+
 def test_a_run_that_has_done_nothing_says_so(folder: RunFolder) -> None:
     folder.mark("simulate", done=False)
     content = report_content(folder, None)

@@ -165,20 +165,22 @@ def stop_before(monkeypatch, number: int) -> None:
     monkeypatch.setattr(ClosedLoop, "step", counted)
 
 
-@pytest.mark.parametrize("stopped_before", [13, 20])
-def test_it_goes_on_where_it_was_stopped_to_the_last_bit(
-    simulated, copied, command, monkeypatch, stopped_before
-):
-    shutil.rmtree(copied.simulation)
+def test_it_goes_on_where_it_was_stopped_to_the_last_bit(simulated, copied, command, monkeypatch):
+    """Stopped after the first of two trainings, and again in a contender that has no model."""
+    for contender in ("retrained", "long_term_oracle"):
+        shutil.rmtree(place(copied, contender))
+    copied.mark("simulate", done=False)
     monkeypatch.setattr("holdfast.app.simulating.serving.KEEP_EVERY_SECONDS", 0.0)
     monkeypatch.setattr("holdfast.app.simulating.serving.SHARE_OF_TIME", 1e9)
+    words = ("run", f"run_dir={copied.path}", "stages=[simulate]", "resume=true")
+    for days in (5, 6):
+        with monkeypatch.context() as patched:
+            stop_before(patched, days)
+            assert command(*words).code == 130
+        assert not copied.is_done("simulate")
     with monkeypatch.context() as patched:
-        stop_before(patched, stopped_before)
-        assert command("run", f"run_dir={copied.path}", "stages=[simulate]").code == 130
-    assert not copied.is_done("simulate")
-    with monkeypatch.context() as patched:
-        stop_before(patched, 32 - stopped_before)  # one day more would be one that was served before
-        done = command("run", f"run_dir={copied.path}", "stages=[simulate]", "resume=true")
+        stop_before(patched, 16 - 5 - 6)  # one day more would be one that was served before
+        done = command(*words)
     assert done.code == 0, done.err
     assert copied.simulation_file.read_bytes() == simulated.simulation_file.read_bytes()
     for name in ("days", "calibration", "summary", "differences"):
@@ -215,10 +217,34 @@ def test_another_contender_joins_and_the_others_stay_as_they_are(copied, command
     assert list(dict.fromkeys(table(copied, "days")["contender"])) == ["retrained", "popularity"]
 
 
+def test_who_does_not_take_part_loses_nothing_and_who_is_done_again_is_named(copied, command):
+    before = {
+        path: path.read_bytes()
+        for name in ("trained", "retrained", "long_term_oracle")
+        for path in place(copied, name).rglob("*.*")
+    }
+    again = [word for word in SERVING if word.startswith("simulation.")]
+    words = ["run", f"run_dir={copied.path}", "stages=[simulate]", *again]
+    done = command(*words, "policy=[uniform]")
+    assert done.code == 0, done.err
+    assert "seed 0, uniform: what it served before is thrown away, because it is done again" in done.out
+    assert "what long_term_oracle, retrained, trained served before stays in the folder" in done.out
+    assert len(before) > 20
+    assert {path: path.read_bytes() for path in before} == before
+    done = command(*words, "policy=[uniform,long_term_oracle]", "resume=true")
+    assert done.code == 0, done.err
+    assert "thrown away" not in done.out
+    assert set(table(copied, "days")["contender"]) == {"uniform", "long_term_oracle"}
+    done = command(*words, "policy=[uniform]", "simulation.num_days=1", "resume=true")
+    assert done.code == 0, done.err
+    assert "thrown away, because it was made with other values of world, num_days" in done.out
+
+
 def test_several_worlds_each_with_a_first_model_of_its_own(copied, command):
     done = command(
-        "simulate",
+        "run",
         f"run_dir={copied.path}",
+        "stages=[simulate]",
         "policy=[uniform,trained]",
         "policy.trained.scorer.members=2",
         "policy/exploration@policy.trained.exploration=posterior_sampling",
@@ -260,24 +286,21 @@ def test_the_first_model_of_another_world_is_trained_on_the_days_that_the_runs_o
         assert torch.equal(values, weights[name]), name
 
 
-def test_cold_starts_forget_and_warm_ones_do_not(copied, command):
-    outcome = {}
-    for start in ("cold", "warm"):
-        done = command(
-            "run",
-            f"run_dir={copied.path}",
-            "stages=[simulate]",
-            "policy=[retrained]",
-            f"simulation.start={start}",
-            "simulation.num_days=4",
-            "simulation.retrain_every_days=3",
-        )
-        assert done.code == 0, done.err
-        models = place(copied, "retrained") / "models" / f"day_{FIRST_DAY + 3:05d}"
-        outcome[start] = (models / "encoder" / "encoder.json").read_bytes()
-    fitted = (copied.prepared / "encoder" / "encoder.json").read_bytes()
-    assert outcome["warm"] == fitted
-    assert outcome["cold"] != fitted
+def test_cold_starts_forget_and_warm_ones_do_not(simulated, copied, command):
+    done = command(
+        "run",
+        f"run_dir={copied.path}",
+        "stages=[simulate]",
+        "policy=[retrained]",
+        "simulation.start=cold",
+        "simulation.num_days=4",
+        "simulation.retrain_every_days=3",
+    )
+    assert done.code == 0, done.err
+    encoder = Path("models") / f"day_{FIRST_DAY + 3:05d}" / "encoder" / "encoder.json"
+    fitted = (simulated.prepared / "encoder" / "encoder.json").read_bytes()
+    assert (place(simulated, "retrained") / encoder).read_bytes() == fitted
+    assert (place(copied, "retrained") / encoder).read_bytes() != fitted
 
 
 def test_a_world_without_a_model_simulates_alone_and_reports(command, tmp_path):
@@ -301,7 +324,7 @@ def test_a_bundle_serves_as_its_model_does(copied, command):
         "stages=[simulate]",
         "policy=[trained,bundle]",
         f"policy.bundle.scorer.folder={copied.bundle}",
-        "simulation.num_days=3",
+        "simulation.num_days=2",
     )
     assert done.code == 0, done.err
     days = table(copied, "days").drop(columns=["policy"]).set_index(["contender", "day"])

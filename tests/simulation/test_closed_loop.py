@@ -139,6 +139,7 @@ def test_two_policies_meet_the_same_luck():
 def test_memory_holds_no_more_days_than_a_training_may_see(morning: Morning):
     running = loop(morning, window_days=2)
     assert running.served is None
+    assert [day.day for day in running.logged] == [1, 2]
     while not running.done:
         running.step()
         assert running.served is running.logged[-1]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -117,3 +119,28 @@ def test_a_log_survives_its_file(log: Log, tmp_path):
     read = pd.read_parquet(tmp_path / "log" / "log.parquet")
     assert check(read, log.card, observed_until=log.observed_until) == []
     assert Log(read, log.card, log.observed_until).fingerprint() == log.fingerprint()
+
+
+@pytest.mark.parametrize("start", ["2024-03-28", "2024-10-24"])
+def test_nobody_asks_for_more_before_what_was_opened_is_read(start: str):
+    """On days of 23 and of 25 hours too: dwell does not shrink with the day."""
+    # Nearly everything is opened, so what was shown takes minutes to read.
+    world = replace(WORLD, num_users=3000, start=start, click_level=4.0)
+    log = world.read()
+    lengths = np.diff(
+        [pd.Timestamp(start, tz=world.time_zone) + pd.DateOffset(days=day) for day in range(9)]
+    ) / pd.Timedelta(hours=1)
+    assert set(lengths.tolist()) in ({23.0, 24.0}, {24.0, 25.0})
+    days = log.local_days()
+    frame = log.frame.assign(day=days - days.min())
+    requests = frame.groupby(["user_id", "day", "request_id"], sort=True).agg(
+        shown_at=("shown_at", "first"), dwell=("dwell_seconds", "sum")
+    )
+    ends = requests["shown_at"] + pd.to_timedelta(requests["dwell"], unit="s")
+    following = requests.groupby(level=["user_id", "day"])["shown_at"].shift(-1)
+    odd_day = int(np.flatnonzero(lengths != 24.0)[0])
+    assert following.xs(odd_day, level="day").notna().sum() > 500
+    assert not (following < ends).any()
+    publication = world.publication(world.mechanisms(), world.behavior_on(0))
+    for day in range(8):
+        assert (ends.xs(day, level="day") < publication.until(day + 1)).all(), "all is read by midnight"

@@ -53,11 +53,14 @@ def _check(folder: RunFolder) -> int:
 
         from holdfast.app.composition import plan
         from holdfast.app.console import Console
+        from holdfast.app.hydra_entry import compose
+        from holdfast.app.runner import completed, resolved_or_missing
         from holdfast.app.stages import Run
         from holdfast.serving.parity import check_parity
         from holdfast.tracking.local import LocalRunLog
 
-        made = plan(OmegaConf.create(folder.saved_config()))
+        saved = completed(folder.saved_config(), resolved_or_missing(compose([])))
+        made = plan(OmegaConf.create(saved))
         run = Run(folder=folder, plan=made, console=Console(), run_log=LocalRunLog())
         if not folder.is_done("export"):
             raise UserError(

@@ -55,7 +55,7 @@ def report_content(folder: RunFolder, prepared: PreparedRun | None) -> ReportCon
     return ReportContent(
         title=f"{config['name']}: {'the closed loop' if summary is None else summary['card']['name']}",
         verdict=_verdict(test, loop),
-        question=config["question"],
+        question=_question(config.get("question"), loop, alone=summary is None),
         experiment=config["name"],
         created=manifest["started_at"],
         headlines=loop_headlines(loop) if loop is not None and not test else headlines(test),
@@ -81,6 +81,15 @@ def report_content(folder: RunFolder, prepared: PreparedRun | None) -> ReportCon
         config=to_yaml(config),
         manifest=manifest,
     )
+
+
+def _question(asked: str | None, loop: ClosedLoopSection | None, *, alone: bool) -> str:
+    """What the user asked, else what the stages that were done can answer."""
+    if asked is not None:
+        return asked
+    if loop is not None and alone:
+        return "Which policy is best for the people it serves, and for what they bring in over time?"
+    return "How good are this model's predictions in the days after it was trained?"
 
 
 def _verdict(test: Metrics, loop: ClosedLoopSection | None) -> Verdict:

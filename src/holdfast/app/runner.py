@@ -188,13 +188,19 @@ def _reconcile(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) 
             f"{folder.path} already holds a run; go on with it with resume=true, do some stages again with "
             "stages=[...], or choose another run_dir"
         )
-    final = dict(saved)
-    for key in CHANGEABLE:
-        # A run of an older version has no settings for what came later.
-        if key in touched or key not in saved:
-            final[key] = asked[key]
+    final = completed(saved, asked)
+    for key in touched & set(CHANGEABLE):
+        final[key] = asked[key]
     final["resume"] = bool(asked.get("resume", False))
     return OmegaConf.create(final)
+
+
+def completed(saved: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
+    """A saved configuration with what it lacks: an older run has no settings for what came later.
+
+    Only what may be asked anew of a saved run is filled in, because nothing else could have been left out.
+    """
+    return {**{key: default[key] for key in CHANGEABLE if key in default and key not in saved}, **saved}
 
 
 def _forget_simulation_of_others(folder: RunFolder, final: Mapping[str, Any]) -> None:

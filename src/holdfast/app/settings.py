@@ -14,7 +14,7 @@ class RunSettings:
 
     Attributes:
         name: runs of one name belong together.
-        question: what the run is to answer; opens the report.
+        question: what the run is to answer; opens the report. None for one that fits what was done.
         tags: for the tracker.
         seed: of weights, batch order and dropout.
         horizon_days: days of absence that the retention head tells apart.
@@ -25,7 +25,7 @@ class RunSettings:
     """
 
     name: str = "adhoc"
-    question: str = ""
+    question: str | None = None
     tags: list[str] = field(default_factory=list)
     seed: int = 0
     horizon_days: int = 7

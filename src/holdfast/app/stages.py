@@ -222,8 +222,12 @@ def simulate(run: Run, *, resume: bool) -> None:
         run.console.warn("simulate", f"the run's own model does not serve; policy=[{taking_part}] lets it")
     with run.console.progress("simulate") as line:
         simulation = Simulation(plan, scene, folder, run.prepared, run.trained_ranker, line)
+        others = simulation.others()
+        if others:
+            run.console.say("simulate", told.left_alone(others))
         tables = simulation.run(
             resume=resume,
+            lost=lambda *which: run.console.warn("simulate", told.thrown_away(*which)),
             told=lambda seed, name, days: run.console.say("simulate", told.contender_done(seed, name, days)),
         )
     save_tables(run, tables.by_name())

@@ -111,7 +111,7 @@ class ClosedLoop:
                 "raise later_days of the world"
             )
         self.policy = policy
-        self.logged = morning.logged
+        self.logged = _since(schedule.first_seen(morning.day), morning.logged)
         self.served: Day | None = None
         self._publication, self._schedule, self._retrain = publication, schedule, retrain
         self._yesterday = morning.yesterday
@@ -149,8 +149,7 @@ class ClosedLoop:
         self.served = None if day is None else self._publication.in_order(day)
         if self.served is not None:
             self.logged = (*self.logged, self.served)
-        oldest = self._schedule.first_seen(number + 1)
-        self.logged = tuple(each for each in self.logged if each.day >= oldest)
+        self.logged = _since(self._schedule.first_seen(number + 1), self.logged)
         figures = day_figures(
             self._publication.parts,
             self._run.state,
@@ -197,6 +196,10 @@ def morning_after(
         if recorded and served is not None:
             logged.append(publication.in_order(served))
     return _morning(run, tuple(logged), yesterday)
+
+
+def _since(first_day: int, days: tuple[Day, ...]) -> tuple[Day, ...]:
+    return tuple(each for each in days if each.day >= first_day)
 
 
 def _visitors(day: Day | None) -> Ints:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import numpy as np
+
+from holdfast.simulation.calendar import day_lengths, first_date
 from holdfast.simulation.items import LONGEST_SECONDS
 from holdfast.simulation.visiting import latest_start
 
@@ -93,13 +97,26 @@ def check_numbers(numbers: Mapping[str, float]) -> None:
             raise ValueError(f"{name} is {numbers[name]}; it must be {allowed}")
 
 
-def check_calendar(*, start: str, time_zone: str) -> None:
-    """Refuse a first day or a time zone that does not exist.
+YEARS = (1900, 2199)
+SHORTEST_DAY, LONGEST_DAY = 20 * 3600.0, 28 * 3600.0
+"""Clocks change by an hour or two; a place that changes sides of the date line loses or repeats a day."""
+
+
+def check_calendar(*, start: str, time_zone: str, first_day: int = 0, end_day: int = 1) -> None:
+    """Refuse a first day or a time zone that does not exist, and days that a world cannot live through.
+
+    Args:
+        start: date of day 0.
+        time_zone: IANA name.
+        first_day: the first day that runs.
+        end_day: the day after the last one.
 
     Raises:
-        ValueError: names the field and its value.
+        ValueError: names the field and its value; of a day that is odd, its date.
     """
     try:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", start):
+            raise ValueError("another form")
         date.fromisoformat(start)
     except ValueError as error:
         raise ValueError(f"start is {start!r}; it must be a date, YYYY-MM-DD") from error
@@ -107,3 +124,22 @@ def check_calendar(*, start: str, time_zone: str) -> None:
         ZoneInfo(time_zone)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError(f"time_zone is {time_zone!r}; it must be an IANA name, such as UTC") from error
+    first, last = _date(start, first_day), _date(start, end_day)
+    if first < np.datetime64(f"{YEARS[0]}-01-01") or last > np.datetime64(f"{YEARS[1]}-12-31"):
+        raise ValueError(
+            f"start is {start!r}, and the days that run go from {first} to {last}; choose a start for "
+            f"which they lie in the years {YEARS[0]} to {YEARS[1]}"
+        )
+    seconds = day_lengths(start=start, time_zone=time_zone, first_day=first_day, end_day=end_day)
+    odd = np.flatnonzero((seconds < SHORTEST_DAY) | (seconds > LONGEST_DAY))
+    if len(odd):
+        day, length = _date(start, first_day + int(odd[0])), seconds[odd[0]] / 3600
+        what = f"the day {day} has {length:g} hours" if length > 0 else f"the day {day} was left out"
+        raise ValueError(
+            f"time_zone is {time_zone!r}, and there {what}; choose a start (it is {start!r}) whose days, "
+            "those before the log included, stay clear of it, or another time_zone"
+        )
+
+
+def _date(start: str, day: int) -> np.datetime64:
+    return np.datetime64(first_date(start) + day, "D")

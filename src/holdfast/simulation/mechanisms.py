@@ -5,12 +5,14 @@ I items, G topics.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from holdfast.core.arrays import Bools, Floats
 from holdfast.core.random import derive_seed
+from holdfast.simulation.calendar import DAY_SECONDS
 from holdfast.simulation.candidates import Lottery, candidate_weights, lottery
 from holdfast.simulation.changes.collection import Changes
 from holdfast.simulation.items import Items, ObservedItems
@@ -41,6 +43,7 @@ class Mechanisms:
         first_weekday: of day 0, 0 is Monday.
         seed: of every random number.
         changes: what happens to the world while it runs.
+        short_days: seconds of the days on which the clocks go forward; all others have 24 hours or more.
         luck: at 0 the luck of the log; other numbers are other luck for the same users and items.
     """
 
@@ -59,6 +62,7 @@ class Mechanisms:
     first_weekday: int
     seed: int
     changes: Changes = field(default_factory=Changes)
+    short_days: Mapping[int, float] = field(default_factory=dict)
     luck: int = 0
     later_days: int = 0
 
@@ -86,6 +90,7 @@ class Today:
         reactions: click and dwell.
         return_log_odds: what today adds to everybody's log odds of return.
         observed_items: what the sensors say of the items today.
+        day_seconds: how much of the day there is, at most 24 hours.
     """
 
     day: int
@@ -96,6 +101,7 @@ class Today:
     reactions: Reactions
     return_log_odds: float
     observed_items: ObservedItems
+    day_seconds: float = DAY_SECONDS
 
 
 def today(parts: Mechanisms, day: int) -> Today:
@@ -117,6 +123,7 @@ def today(parts: Mechanisms, day: int) -> Today:
         reactions=changes.clickbait_fatigue.reactions(parts.reactions, day),
         return_log_odds=changes.return_log_odds(day),
         observed_items=observed_items(parts, day),
+        day_seconds=parts.short_days.get(day, DAY_SECONDS),
     )
 
 

@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from holdfast.core.arrays import Bools, Ints
+from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.data.card import DatasetCard
 from holdfast.data.contract import accept
-from holdfast.data.log import Log, local_day, local_midnight
+from holdfast.data.log import Log, local_midnight
 from holdfast.data.readers.tables import to_frame
+from holdfast.simulation.calendar import DAY_SECONDS, first_date
 from holdfast.simulation.draws import draws
 from holdfast.simulation.log_columns import FEATURES, NEVER, moments, request_columns, row_columns
 from holdfast.simulation.mechanisms import Mechanisms, observed_items
 from holdfast.simulation.record import Day, reordered
-from holdfast.simulation.visiting import DAY_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +44,19 @@ class Publication:
 
     def midnight(self, day: int) -> int:
         """Start of a day in microseconds since 1970."""
-        first = local_day(pd.Timestamp(self.start, tz=self.time_zone), self.time_zone)
-        return round(local_midnight(first + day, self.time_zone).timestamp()) * 1_000_000
+        date = first_date(self.start) + day
+        return round(local_midnight(date, self.time_zone).timestamp()) * 1_000_000
+
+    def moments(self, day: int, seconds: Floats) -> Ints:
+        """Moments of a day in microseconds since 1970, ``[Q]``, from seconds after local midnight ``[Q]``.
+
+        Where the clocks go back, the day is stretched to its end. Where they go forward it is not squeezed,
+        or a request would begin before what the one before it showed was read: on such a day the world itself
+        ends earlier, see ``Mechanisms.short_days``.
+        """
+        midnight, next_midnight = self.midnight(day), self.midnight(day + 1)
+        stretched = seconds * max((next_midnight - midnight) / 1e6, DAY_SECONDS) / DAY_SECONDS
+        return np.asarray(midnight + np.round(stretched * 1e6).astype(np.int64))
 
     def until(self, day: int) -> pd.Timestamp:
         """Start of a day, which is the end of a log of the days before it."""
@@ -113,10 +124,7 @@ class Publication:
         return accept(frame, self.card(), observed_until=until, where="the log of a world")
 
     def _rounded_moments(self, day: Day) -> Ints:
-        midnight, next_midnight = self.midnight(day.day), self.midnight(day.day + 1)
-        # Where the clocks change, the day is stretched: nothing leaves its day.
-        seconds = day.requests.seconds * ((next_midnight - midnight) / 1e6) / DAY_SECONDS
-        return np.asarray(midnight + np.round(seconds * 1e6).astype(np.int64))
+        return self.moments(day.day, day.requests.seconds)
 
     def _table(self, day: Day, shown: Ints, next_visit: Ints) -> pa.Table:
         num_requests, num_slots = day.requests.item.shape

@@ -73,5 +73,6 @@ class SimulationSettings:
             first_day=first_day,
             num_days=self.num_days,
             every_days=self.retrain_every_days if retrains else 0,
-            window_days=self.window_days,
+            # A loop that never trains need not hold the days of its log.
+            window_days=self.window_days if retrains else 1,
         )

@@ -56,7 +56,7 @@ def serve_visitors(
     Reads and writes the state of these visitors only, so others may be served at the same time.
     """
     chance = draws(parts.chance, "visit", now.day).uniform(visitors, 2 + MOST_REQUESTS)
-    latest = latest_start(parts.num_slots, longest_seconds=LONGEST_SECONDS)
+    latest = latest_start(parts.num_slots, longest_seconds=LONGEST_SECONDS, day_seconds=now.day_seconds)
     planned = num_requests(parts.users.activity[visitors], chance[:, :2])
     start = draws(parts.chance, "start", now.day).normal(visitors, 1)[:, 0]
     seconds = first_request_seconds(parts.users.peak_hour[visitors], start, latest=latest)

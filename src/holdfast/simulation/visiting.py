@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import expit, ndtri
 
 from holdfast.core.arrays import Floats, Ints
+from holdfast.simulation.calendar import DAY_SECONDS
 
-DAY_SECONDS = 86_400.0
 MOST_REQUESTS = 3
 HOUR_SPREAD = 2.5
 PAUSE_MEDIAN_SECONDS = 900.0
@@ -57,6 +57,6 @@ def next_request_seconds(seconds: Floats, stayed_seconds: Floats, uniform: Float
     return np.asarray(seconds + stayed_seconds + 1.0 + pause)
 
 
-def latest_start(num_slots: int, *, longest_seconds: float) -> float:
+def latest_start(num_slots: int, *, longest_seconds: float, day_seconds: float = DAY_SECONDS) -> float:
     """Last second of the day at which a request may start so that all it shows can be read by midnight."""
-    return DAY_SECONDS - num_slots * longest_seconds
+    return day_seconds - num_slots * longest_seconds

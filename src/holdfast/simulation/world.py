@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from holdfast.data.log import Log
+from holdfast.simulation.calendar import short_days
 from holdfast.simulation.changes.collection import changes_as_written, changes_from
 from holdfast.simulation.items import draw_items
 from holdfast.simulation.limits import check_calendar, check_numbers, check_sizes
@@ -110,7 +111,12 @@ class DefaultWorld:
     def __post_init__(self) -> None:
         check_sizes(vars(self))
         check_numbers(vars(self))
-        check_calendar(start=self.start, time_zone=self.time_zone)
+        check_calendar(
+            start=self.start,
+            time_zone=self.time_zone,
+            first_day=-self.burn_in_days,
+            end_day=self.num_days + self.later_days,
+        )
         changes_from(self.changes)
 
     def read(self) -> Log:
@@ -265,6 +271,12 @@ class DefaultWorld:
             first_day=first_day,
             num_days=self.num_days,
             later_days=self.later_days,
+            short_days=short_days(
+                start=self.start,
+                time_zone=self.time_zone,
+                first_day=first_day,
+                end_day=self.num_days + self.later_days,
+            ),
             first_weekday=date.fromisoformat(self.start).weekday(),
             seed=self.seed,
             changes=changes,

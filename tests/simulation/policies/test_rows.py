@@ -11,7 +11,7 @@ from holdfast.data.encoder import EncoderSettings, fit_encoder
 from holdfast.simulation.log_columns import FEATURES
 from holdfast.simulation.policies.behavior import behavior_policy
 from holdfast.simulation.policies.epsilon_greedy import EpsilonGreedySlates
-from holdfast.simulation.policies.rows import RowsScored, moments, request_rows
+from holdfast.simulation.policies.rows import RowsScored, request_rows
 from holdfast.simulation.policies.scored import ScoredPolicy
 from holdfast.simulation.policy import PopularityAndTopics, Requests, Slates
 from holdfast.simulation.world import DefaultWorld, Simulation
@@ -143,7 +143,7 @@ def test_a_model_of_rows_serves_a_world():
 
 def test_moments_of_the_log():
     seconds = np.array([0.0, 3600.0, 86_399.0])
-    found = pd.DatetimeIndex(moments(PUBLICATION, day=1, seconds=seconds).astype("datetime64[us]"), tz="UTC")
+    found = pd.DatetimeIndex(PUBLICATION.moments(1, seconds).astype("datetime64[us]"), tz="UTC")
     expected = pd.Timestamp("2025-01-07", tz=WORLD.time_zone) + pd.to_timedelta(seconds, unit="s")
     assert list(found) == list(expected.tz_convert("UTC"))
 

@@ -38,13 +38,28 @@ class ContenderFolder:
         self.served_days = path / "served_days"
         self._recipe_file = path / "recipe.json"
 
-    def begin(self, recipe: Mapping[str, Any]) -> None:
-        """Throw away what was made by another recipe, and note this one."""
-        same = self._recipe_file.is_file() and read_json(self._recipe_file) == dict(recipe)
-        if not same:
-            shutil.rmtree(self.path, ignore_errors=True)
-            self.path.mkdir(parents=True)
-            write_json(self._recipe_file, dict(recipe))
+    def begin(self, recipe: Mapping[str, Any], *, resume: bool) -> str | None:
+        """Note the recipe, and throw away what lies here unless it was made by the same one.
+
+        Args:
+            recipe: all that the figures depend on.
+            resume: whether to go on with what was made by the same recipe; else it is thrown away too.
+
+        Returns:
+            Why days that were served are thrown away; None where there were none, or they stay.
+        """
+        written = read_json(self._recipe_file) if self._recipe_file.is_file() else {}
+        names = dict.fromkeys([*recipe, *written])
+        others = [name for name in names if recipe.get(name) != written.get(name)]
+        if resume and not others:
+            return None
+        lost = any(each.exists() for each in (self.days_file, self.stopped_file, self.log))
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.path.mkdir(parents=True)
+        write_json(self._recipe_file, dict(recipe))
+        if not lost:
+            return None
+        return f"it was made with other values of {', '.join(others)}" if others else "it is done again"
 
     @property
     def finished(self) -> bool:

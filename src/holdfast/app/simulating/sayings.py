@@ -40,6 +40,19 @@ def before(plan: Plan, scene: Scene) -> Iterator[str]:
         yield f"retraining every {settings.retrain_every_days} days on {window}, {settings.start} start"
 
 
+def thrown_away(seed: int, name: str, why: str) -> str:
+    """That what a contender had served before is gone, and why."""
+    return f"seed {seed}, {name}: what it served before is thrown away, because {why}"
+
+
+def left_alone(names: list[str]) -> str:
+    """That contenders who do not take part keep what they have."""
+    return (
+        f"what {', '.join(names)} served before stays in the folder, and is no part of the tables; "
+        "take it in again with resume=true and policy=[...]"
+    )
+
+
 def contender_done(seed: int, name: str, days: pd.DataFrame) -> str:
     """One contender in one world, in a line."""
     clicks, users = int(days["clicks"].sum()), int(days["arrived_users"].iloc[-1])

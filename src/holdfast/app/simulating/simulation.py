@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,12 @@ from holdfast.app.prepared_run import PreparedRun
 from holdfast.app.run_folder import RunFolder
 from holdfast.app.simulating.arena import Arena, arena_of
 from holdfast.app.simulating.contender_folder import FIRST_MODELS, ContenderFolder
-from holdfast.app.simulating.contenders import BundleModel, ContenderSettings, TrainedModel
+from holdfast.app.simulating.contenders import (
+    BundleModel,
+    ContenderSettings,
+    TrainedModel,
+    need_the_runs_model,
+)
 from holdfast.app.simulating.first_models import FirstModels
 from holdfast.app.simulating.model_server import (
     ModelServer,
@@ -57,22 +62,34 @@ class Simulation:
     trained: Callable[[], Ranker]
     line: ProgressLine
 
-    def run(self, *, resume: bool, told: Callable[[int, str, pd.DataFrame], None]) -> SimulationTables:
+    def run(
+        self,
+        *,
+        resume: bool,
+        told: Callable[[int, str, pd.DataFrame], None],
+        lost: Callable[[int, str, str], None],
+    ) -> SimulationTables:
         """Serve what is left to be served, and put the figures together.
+
+        Contenders that do not take part this time keep what they have.
 
         Args:
             resume: go on with what lies in the folder, where it was made by the same settings.
             told: called with seed, contender and days when a contender is done.
+            lost: called with seed, contender and the reason where what it had served before is thrown away.
 
         Raises:
             UserError: a contender broke its contract or could not be trained; what was done stays.
         """
-        if not resume:
-            shutil.rmtree(self.folder.simulation, ignore_errors=True)
+        worlds = {seed: _World(self, seed) for seed in self.scene.seeds}
+        # All at once and first: what is stopped half-way goes on with nothing that was to be done again.
+        for seed, world in worlds.items():
+            for name, why in world.begin(resume=resume):
+                lost(seed, name, why)
         days: dict[tuple[int, str], pd.DataFrame] = {}
         calibration: dict[tuple[int, str], pd.DataFrame] = {}
-        for seed in self.scene.seeds:
-            world = _World(self, seed)
+        for seed in list(worlds):
+            world = worlds.pop(seed)  # the memory of a world that is done goes back
             for name, contender in self.plan.contenders.items():
                 place = world.serve(name, contender)
                 days[seed, name], calibration[seed, name] = place.figures(), place.calibration()
@@ -85,6 +102,11 @@ class Simulation:
             reference=self.scene.reference,
             level=self.plan.simulation.level,
         )
+
+    def others(self) -> list[str]:
+        """Contenders that left something in a world of this run and do not take part now, by name."""
+        names = {path.parent.name for path in self.folder.simulation.glob("seed_*/*/days.parquet")}
+        return sorted(names - set(self.plan.contenders))
 
     def is_the_runs_world(self, seed: int) -> bool:
         """Whether the run's own log came from it."""
@@ -116,10 +138,18 @@ class _World:
             say=self._training,
         )
 
+    def begin(self, *, resume: bool) -> Iterator[tuple[str, str]]:
+        """Make room for all who take part; yields whose days are thrown away, and why."""
+        if not resume and need_the_runs_model(self._plan.contenders.values()):
+            shutil.rmtree(self._folder / FIRST_MODELS, ignore_errors=True)
+        for name, contender in self._plan.contenders.items():
+            why = ContenderFolder(self._folder / name).begin(self._recipe(contender), resume=resume)
+            if why is not None:
+                yield name, why
+
     def serve(self, name: str, contender: ContenderSettings) -> ContenderFolder:
-        """One contender, unless it is done."""
+        """One contender, unless it is done; ``begin`` made room for it."""
         folder = ContenderFolder(self._folder / name)
-        folder.begin(self._recipe(contender))
         if folder.finished:
             return folder
         settings = self._plan.simulation

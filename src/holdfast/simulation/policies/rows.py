@@ -15,11 +15,9 @@ import pyarrow as pa
 
 from holdfast.core.arrays import Floats, Ints
 from holdfast.data.nightly_store import NightlyStore
-from holdfast.simulation.log_columns import moments as moments_column
-from holdfast.simulation.log_columns import request_columns, topic_names
+from holdfast.simulation.log_columns import moments, request_columns, topic_names
 from holdfast.simulation.policy import Requests
 from holdfast.simulation.publishing import Publication
-from holdfast.simulation.visiting import DAY_SECONDS
 
 
 class RowScorer(Protocol):
@@ -63,7 +61,7 @@ class RowsScored:
             raise ValueError(
                 f"the requests of day {requests.day} do not say when they were made; a model of rows needs it"
             )
-        shown = moments(self.publication, day=requests.day, seconds=requests.seconds)
+        shown = self.publication.moments(requests.day, requests.seconds)
         rows = request_rows(requests, shown=shown, publication=self.publication)
         if self.store is not None:
             _refuse_blank(self.store, requests.day)
@@ -83,13 +81,6 @@ def _refuse_blank(store: FeatureStore, day: int) -> None:
             f"the store has observed nothing and is asked about day {day} of a log: the model would be "
             "served without its history; let it observe the days before, see observed_days"
         )
-
-
-def moments(publication: Publication, *, day: int, seconds: Floats) -> Ints:
-    """Moments of a day in microseconds since 1970, ``[Q]``, from seconds after local midnight ``[Q]``."""
-    midnight = publication.midnight(day)
-    stretch = (publication.midnight(day + 1) - midnight) / DAY_SECONDS
-    return np.asarray(midnight + np.round(seconds * stretch).astype(np.int64))
 
 
 def request_rows(requests: Requests, *, shown: Ints, publication: Publication) -> pd.DataFrame:
@@ -133,7 +124,7 @@ def _request_columns(requests: Requests, shown: Ints, publication: Publication) 
     local = moment.dt.tz_convert(publication.time_zone).dt
     lost = publication.device_lost(requests.user, requests.day)
     return {
-        "shown_at": moments_column(shown),
+        "shown_at": moments(shown),
         "hour": pa.array(local.hour.to_numpy(dtype=np.int64)),
         "day_of_week": pa.array(local.day_of_week.to_numpy(dtype=np.int64)),
         **request_columns(requests, requests.users, device_lost=lost),
