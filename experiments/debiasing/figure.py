@@ -49,7 +49,7 @@ def draw(table: pd.DataFrame, path: Path, *, threshold: float) -> None:
         panel.tick_params(labelsize=8)
     axes[0].set_yticks(range(len(methods)), methods)
     axes[0].invert_yaxis()
-    axes[0].legend(fontsize=7, loc="best")
+    figure.legend(*axes[0].get_legend_handles_labels(), fontsize=7, loc="lower left")
     figure.suptitle(
         f"Coat, rating > {threshold:g}: methods against naive on randomly chosen coats", fontsize=10
     )
