@@ -27,7 +27,7 @@ from holdfast.objectives.propensities.naive_bayes import naive_bayes_propensity
 
 NO_CAP = 1e6
 CONTROL = "naive, IPS choice"
-"""Trained like naive, its settings chosen as the other methods choose theirs: what choosing alone is worth."""
+"""Trained like naive, its settings chosen as the other methods choose theirs."""
 
 METHODS: dict[str, LossEstimator] = {
     "naive": Naive(),
