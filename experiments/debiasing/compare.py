@@ -96,8 +96,10 @@ def summary(runs: pd.DataFrame, ndcg_SMU: np.ndarray) -> pd.DataFrame:
             row[f"{measure}_low"], row[f"{measure}_diff"], row[f"{measure}_high"] = interval(
                 (wide[name] - wide["naive"]).to_numpy()
             )
-        both = np.nanmean(ndcg_SMU[:, place] - ndcg_SMU[:, 0], axis=0)
-        row["users_low"], _, row["users_high"] = interval(both[~np.isnan(both)])
+        difference_SU = ndcg_SMU[:, place] - ndcg_SMU[:, 0]
+        # Some users have no high rating in any split, and so no NDCG.
+        both = np.nanmean(difference_SU[:, ~np.isnan(difference_SU).all(axis=0)], axis=0)
+        row["users_low"], _, row["users_high"] = interval(both)
         row["users_better"] = float((both > 0).sum() / (both != 0).sum()) if place else float("nan")
         row["mean_predicted"] = runs.loc[runs["method"] == name, "mean_predicted"].mean()
         made.append(row)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from world_arms import HORIZON_DAYS, arms, predicted, trained, weighted_log_loss
+from world_arms import HORIZON_DAYS, Arm, arms, predicted, trained, weighted_log_loss
 from world_figure import draw
 from world_logs import LOGS, Candidates, candidates_of, logged, policy_of, same_size
 from world_scores import scores, user_day_scores
@@ -51,6 +51,7 @@ class Study:
         epochs: most passes over a log.
         temperature: of the policy that confounds.
         max_weight: cap of the clipped weights.
+        arms: names of the contenders beside ``naive`` and ``randomised``; all where there are none.
     """
 
     users: int = 1500
@@ -59,7 +60,19 @@ class Study:
     requests: int = 1500
     epochs: int = 6
     temperature: float = 0.3
-    max_weight: float = 20.0
+    max_weight: float = 50.0
+    arms: tuple[str, ...] = ()
+
+    def chosen(self, history: str) -> dict[str, Arm]:
+        """The contenders by name; fewer with trailing history."""
+        known = arms(self.max_weight)
+        unknown = sorted(set(self.arms) - set(known))
+        if unknown:
+            raise ValueError(f"arms names {unknown}; choose from {list(known)}")
+        wanted = {*(self.arms or known), "naive", "randomised"}
+        if history == "trailing":
+            wanted &= set(WITH_TRAILING)
+        return {name: arm for name, arm in known.items() if name in wanted}
 
     @property
     def split(self) -> TemporalSplit:
@@ -122,9 +135,7 @@ def one_seed(study: Study, seed: int) -> list[dict[str, Any]]:
     torch.set_num_threads(1)
     rows: list[dict[str, Any]] = []
     for history, ground in grounds(study, seed, list(HISTORIES)).items():
-        for name, arm in arms(study.max_weight).items():
-            if history == "trailing" and name not in WITH_TRAILING:
-                continue
+        for name, arm in study.chosen(history).items():
             start = time.process_time()
             prepared = ground.prepared[arm.log]
             ranker, result = trained(prepared, arm, seed=seed, epochs=study.epochs)
@@ -240,14 +251,16 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=None, help="worlds; 0 to 4, or 100 and 101")
-    for name, value in vars(Study()).items():
+    sizes = {name: value for name, value in vars(Study()).items() if name != "arms"}
+    for name, value in sizes.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    parser.add_argument("--arms", nargs="+", choices=list(arms(1.0)), default=[], help="all by default")
     parser.add_argument("--processes", type=int, default=1, help="worlds at the same time")
     parser.add_argument("--tune", action="store_true", help="choose the cap of the clipped weights")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="where tables and the figure go")
     asked = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    study = Study(**{name: getattr(asked, name) for name in vars(Study())})
+    study = Study(arms=tuple(asked.arms), **{name: getattr(asked, name) for name in sizes})
     asked.out.mkdir(parents=True, exist_ok=True)
     if asked.tune:
         table = tune(study, asked.seeds or [100, 101])

@@ -37,19 +37,19 @@ def draw(table: pd.DataFrame, path: Path, *, threshold: float) -> None:
             row = rows.loc[name]
             low, mean, high = (row[f"{measure}_{end}"] for end in ("low", "diff", "high"))
             panel.plot([low, high], [place, place], color="#1f6f5c", linewidth=2)
-            panel.plot(
-                mean, place, "o", color="#1f6f5c", label="here, 95 % over seeds" if not place else None
-            )
+            panel.plot(mean, place, "o", color="#1f6f5c", label="here, 95 % over seeds")
             index = {"auc": 0, "ndcg@5_or_1": 1}.get(measure)
             if index is not None and threshold == 3.0 and name in PUBLISHED:
                 gain = PUBLISHED[name][index] - PUBLISHED["naive"][index]
-                panel.plot(gain, place, "x", color="#b5541c", label="published" if not place else None)
+                panel.plot(gain, place, "x", color="#b5541c", label="published")
         panel.axvline(0.0, color="#888888", linewidth=0.8)
         panel.set_title(title, fontsize=9)
         panel.tick_params(labelsize=8)
     axes[0].set_yticks(range(len(methods)), methods)
     axes[0].invert_yaxis()
-    axes[0].legend(fontsize=7, loc="best")
+    handles, labels = axes[0].get_legend_handles_labels()
+    once = dict(zip(labels, handles, strict=True))
+    figure.legend(once.values(), once.keys(), fontsize=8, loc="upper left", frameon=False)
     figure.suptitle(
         f"Coat, rating > {threshold:g}: methods against naive on randomly chosen coats", fontsize=10
     )

@@ -26,8 +26,12 @@ from holdfast.objectives.estimators.stable import Stable
 from holdfast.objectives.propensities.naive_bayes import naive_bayes_propensity
 
 NO_CAP = 1e6
+CONTROL = "naive, IPS choice"
+"""Trained like naive, its settings chosen as the other methods choose theirs."""
+
 METHODS: dict[str, LossEstimator] = {
     "naive": Naive(),
+    CONTROL: Naive(),
     "IPS": InversePropensity(),
     "clipped IPS": InversePropensity(max_weight=NO_CAP),
     "SNIPS": SelfNormalised(max_weight=NO_CAP),
@@ -115,7 +119,15 @@ def best_of_grid(name: str, data: Coat, *, threshold: float, grid: Grid, seed: i
     caps = grid.caps if name == "clipped IPS" else (NO_CAP,)
     tried = [
         _train(
-            METHODS[name], data, threshold=threshold, grid=grid, seed=seed, decay=decay, rate=rate, cap=cap
+            METHODS[name],
+            data,
+            threshold=threshold,
+            grid=grid,
+            seed=seed,
+            decay=decay,
+            rate=rate,
+            cap=cap,
+            weighted_choice=name != "naive",
         )
         for decay, rate, cap in product(grid.decays, grid.learning_rates, caps)
     ]
@@ -132,6 +144,7 @@ def _train(
     decay: float,
     rate: float,
     cap: float,
+    weighted_choice: bool,
 ) -> Choice:
     generator = torch.Generator().manual_seed(derive_seed(seed, "factors"))
     shape = data.rating.shape
@@ -163,7 +176,7 @@ def _train(
             loss.backward()
             other.step()
         if step % grid.look_every == 0:
-            value = _validate(model, data, label, weighted=not isinstance(estimator, Naive))
+            value = _validate(model, data, label, weighted=weighted_choice)
             if best is None or value < best.validation:
                 settings = {"decay": decay, "learning rate": rate, "steps": step}
                 if cap < NO_CAP:

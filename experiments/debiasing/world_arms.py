@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from holdfast.core.arrays import Floats
+from holdfast.core.protocols import Head
 from holdfast.data.encoder import EncodedInputs
 from holdfast.data.preparation import Prepared
 from holdfast.models.heads.bernoulli import Bernoulli
@@ -87,7 +88,7 @@ def arms(max_weight: float) -> dict[str, Arm]:
 
 def trained(prepared: Prepared, arm: Arm, *, seed: int, epochs: int) -> tuple[Ranker, FitResult]:
     """A ranker with heads of click, dwell and return of the next day, after training as the arm says."""
-    heads = {
+    heads: dict[str, Head] = {
         "click": Bernoulli(),
         "dwell": CensoredLogNormal(),
         "retention": BernoulliHorizon(horizon_days=HORIZON_DAYS),

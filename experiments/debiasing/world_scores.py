@@ -57,7 +57,8 @@ def rank_correlation(first: Floats, second: Floats) -> Floats:
     ranks = [each - each.mean(axis=1, keepdims=True) for each in ranks]
     product = (ranks[0] * ranks[1]).sum(axis=1)
     size = np.sqrt((ranks[0] ** 2).sum(axis=1) * (ranks[1] ** 2).sum(axis=1))
-    return np.divide(product, size, out=np.full(len(size), np.nan), where=size > 0)
+    found: Floats = np.divide(product, size, out=np.full(len(size), np.nan), where=size > 0)
+    return found
 
 
 def _mean(values: Floats) -> float:

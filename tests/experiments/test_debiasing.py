@@ -105,11 +105,11 @@ def test_every_method_learns_and_the_summary_is_paired(study):
             assert row["auc"] > 0.65, f"{name} has learned nothing"
             rows.append({"seed": seed, "method": name, **row})
             users.append(by_user)
-    table = study["compare"].summary(pd.DataFrame(rows), np.stack(users).reshape(2, 7, -1))
+    table = study["compare"].summary(pd.DataFrame(rows), np.stack(users).reshape(2, 8, -1))
     naive = table.set_index("method").loc["naive"]
     assert naive["auc_diff"] == 0.0
     assert naive["users_low"] == 0.0
-    assert len(table) == 7
+    assert len(table) == 8
 
 
 def test_the_same_seed_gives_the_same_and_the_figure_is_drawn(study, tmp_path):

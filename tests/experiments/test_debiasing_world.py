@@ -204,6 +204,14 @@ def test_caps_of_the_clipped_arms_are_the_one_given(study) -> None:
     assert arms["naive"].weighting.kind == "none"
 
 
+def test_contenders_can_be_chosen_and_an_unknown_one_is_named(study) -> None:
+    made = study["compare_world"].Study(arms=("IPS",))
+    assert list(made.chosen("none")) == ["naive", "IPS", "randomised"]
+    assert list(made.chosen("trailing")) == ["naive", "randomised"]
+    with pytest.raises(ValueError, match="'DRY'"):
+        study["compare_world"].Study(arms=("DRY",)).chosen("none")
+
+
 @pytest.mark.slow
 def test_it_runs_and_leaves_its_tables(study, tmp_path, capsys) -> None:
     sizes = ("--users", "150", "--train-days", "4", "--test-days", "1", "--requests", "30", "--epochs", "1")

@@ -108,6 +108,25 @@ def test_no_gradient_reaches_the_click_head_and_the_imputation_reaches_only_itse
             assert (one is None and other is None) or torch.equal(one, other)
 
 
+@pytest.mark.parametrize("estimator", [DoublyRobust(), MoreRobust()], ids=["DR-JL", "MRDR"])
+def test_rows_without_a_click_teach_the_prediction_through_what_is_imputed(
+    toy: Any, estimator: LossEstimator
+) -> None:
+    """Without this gradient DR is IPS: its value would be right, and what it learns would not."""
+    found, parameters, _, batch, _ = estimates(toy, estimator)
+    parameters["dwell"].retain_grad()
+    found["dwell"].loss.mean().backward()
+    gradient = parameters["dwell"].grad
+    assert gradient is not None
+    assert (gradient[batch.value[:, 0] < 0.5].abs().sum(dim=1) > 0.0).all()
+
+
+def test_whoever_takes_imputed_outcomes_keeps_the_gradient() -> None:
+    outcomes = imputed_outcomes(CensoredLogNormal(), torch.zeros(2, 2), content_seconds=torch.ones(2), num=3)
+    for _ in outcomes:
+        assert torch.is_grad_enabled()
+
+
 def test_a_retention_head_may_be_estimated_from_clicked_rows(toy: Any) -> None:
     found, parameters, errors, batch, _ = estimates(toy, InversePropensity(objectives=["retention"]))
     chance = torch.sigmoid(parameters["click"][:, 0])

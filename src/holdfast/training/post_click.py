@@ -159,24 +159,29 @@ def imputed_outcomes(
     They are cut off as true ones are: dwell at the content's length, a return at the longest absence that the
     head tells apart.
     """
+    for step in range(num):
+        # The gradient is switched off in a function of its own: around a yield it would stay off for whoever
+        # takes the outcomes, and an imputed loss without a gradient turns DR into IPS.
+        yield _imputed_outcome(head, parameters, (step + 0.5) / num, content_seconds)
+
+
+@torch.no_grad()
+def _imputed_outcome(head: Head, parameters: Tensor, level: float, content_seconds: Tensor) -> Outcome:
     knows_content = "content_seconds" in inspect.signature(head.quantile).parameters
-    with torch.no_grad():
-        for step in range(num):
-            level = (step + 0.5) / num
-            value = (
-                head.quantile(parameters, level, content_seconds)  # type: ignore[call-arg]
-                if knows_content
-                else head.quantile(parameters, level)
-            )
-            limit = (
-                torch.full_like(value, float(head.horizon_days))
-                if isinstance(head, ReturnHead)
-                else content_seconds.to(value.dtype)
-            )
-            event = value < limit if not isinstance(head, ReturnHead) else value <= limit
-            # An infinite quantile on content without end would be an infinite loss.
-            value = torch.minimum(value, limit).nan_to_num(nan=0.0, posinf=1e6)
-            yield Outcome(value, event, torch.ones_like(event), content_seconds)
+    value = (
+        head.quantile(parameters, level, content_seconds)  # type: ignore[call-arg]
+        if knows_content
+        else head.quantile(parameters, level)
+    )
+    limit = (
+        torch.full_like(value, float(head.horizon_days))
+        if isinstance(head, ReturnHead)
+        else content_seconds.to(value.dtype)
+    )
+    event = value < limit if not isinstance(head, ReturnHead) else value <= limit
+    # An infinite quantile on content without end would be an infinite loss.
+    value = torch.minimum(value, limit).nan_to_num(nan=0.0, posinf=1e6)
+    return Outcome(value, event, torch.ones_like(event), content_seconds)
 
 
 def check_heads(estimator: LossEstimator, heads: Mapping[str, Head]) -> None:
