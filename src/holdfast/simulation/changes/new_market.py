@@ -22,6 +22,9 @@ class NewMarket(Change):
     their own. Everybody else is who they would have been without them. Of those who arrive after the log, a
     share of ``level(t)`` belongs to it.
 
+    The ramp may go on after the log. Members whose day comes then are not in it, so that it has fewer than
+    ``num_users`` users; they arrive on the later days of a closed loop or of ``value``, if there are any.
+
     Attributes:
         strength: share of all users who belong to it, in [0, 1].
     """
