@@ -36,7 +36,6 @@ REFEREES = {
     for name in (
         "arena",
         "contender_folder",
-        "first_models",
         "model_server",
         "predictions",
         "scene",

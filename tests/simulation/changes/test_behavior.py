@@ -8,9 +8,7 @@ from holdfast.simulation.world import DefaultWorld
 
 def test_exploration_grows_or_shrinks_and_the_version_counts():
     more = BehaviorChange(start_day=3, ramp_days=2, strength=1.0)
-    assert [more.epsilon(0.2, day) for day in (-4, 2, 3, 4, 9)] == pytest.approx(
-        [0.2, 0.2, 0.6, 1.0, 1.0]
-    )
+    assert [more.epsilon(0.2, day) for day in (-4, 2, 3, 4, 9)] == pytest.approx([0.2, 0.2, 0.6, 1.0, 1.0])
     assert [more.policy(0.2, day).version for day in (-4, 2, 3, 4, 9)] == [1, 1, 2, 3, 3]
     less = BehaviorChange(start_day=3, ramp_days=2, strength=-1.0)
     assert [less.epsilon(0.2, day) for day in (2, 3, 4)] == pytest.approx([0.2, 0.1, 0.0])
