@@ -316,25 +316,6 @@ def test_a_world_without_a_model_simulates_alone_and_reports(command, tmp_path):
     assert "days 20 to 22 of the world" in done.out
 
 
-def test_a_bundle_serves_as_its_model_does(copied, command):
-    assert command("export", str(copied.path)).code == 0
-    done = command(
-        "run",
-        f"run_dir={copied.path}",
-        "stages=[simulate]",
-        "policy=[trained,bundle]",
-        f"policy.bundle.scorer.folder={copied.bundle}",
-        "simulation.num_days=2",
-    )
-    assert done.code == 0, done.err
-    days = table(copied, "days").drop(columns=["policy"]).set_index(["contender", "day"])
-    pd.testing.assert_frame_equal(days.loc["trained"], days.loc["bundle"])
-    predicted = table(copied, "calibration").pivot_table(
-        index=["day", "objective"], columns="contender", values="predicted"
-    )
-    np.testing.assert_allclose(predicted["trained"], predicted["bundle"], rtol=1e-4)
-
-
 def test_a_policy_that_breaks_is_named_with_its_day_and_the_log_so_far_is_whole(
     command, tmp_path, monkeypatch
 ):
