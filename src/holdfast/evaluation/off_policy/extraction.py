@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from holdfast.core.arrays import Floats
 from holdfast.core.errors import UserError
+from holdfast.evaluation.off_policy.cross_fitting import CrossFittedPredictions
 from holdfast.evaluation.off_policy.feedback import Feedback
 from holdfast.evaluation.off_policy.policy_probabilities import (
     IndexedRows,
@@ -21,7 +22,7 @@ from holdfast.evaluation.off_policy.policy_probabilities import (
     ProbabilityBlock,
 )
 from holdfast.evaluation.off_policy.rounds import Block, Rounds
-from holdfast.evaluation.off_policy.support import SupportCounter
+from holdfast.evaluation.off_policy.overlap import OverlapCounter
 
 BLOCK_ROWS = 16384
 """Rows at once: their columns stay in the cache, and blocks are the same however a log is read."""
@@ -48,7 +49,7 @@ class PredictedRewards:
 
 
 Predictions = Mapping[str, Any]
-"""By objective: an array or ``IndexedRows`` ``[N, A]``, or ``PredictedRewards``."""
+"""By objective: an array or ``IndexedRows`` ``[N, A]``, ``CrossFittedPredictions`` or ``PredictedRewards``."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class PolicyColumns:
         expected: by objective, ``[N]``.
         mrdr_predicted: by objective, ``[N]``.
         mrdr_expected: by objective, ``[N]``.
-        support: counts; without actions where only the logged actions' probabilities are known.
+        overlap: counts of how log and policy overlap.
         balanced_weight: from a classifier, ``[N]``; None without.
     """
 
@@ -70,7 +71,7 @@ class PolicyColumns:
     expected: dict[str, Floats]
     mrdr_predicted: dict[str, Floats]
     mrdr_expected: dict[str, Floats]
-    support: SupportCounter = field(default_factory=SupportCounter)
+    overlap: OverlapCounter = field(default_factory=OverlapCounter)
     balanced_weight: Floats | None = None
 
     def rounds(self, objective: str, reward: Floats, rows: slice) -> Rounds:
@@ -98,7 +99,7 @@ def extract_columns(
     predictions: Predictions | None = None,
     mrdr_predictions: Predictions | None = None,
     balanced_weight: Floats | None = None,
-    support: SupportCounter | None = None,
+    overlap: OverlapCounter | None = None,
 ) -> PolicyColumns:
     """Weights and predictions of one policy, block by block; nothing of the size ``[N, A]`` is made.
 
@@ -108,7 +109,7 @@ def extract_columns(
         predictions: by objective; None without a reward model.
         mrdr_predictions: by objective, of the model fitted for least variance of DR.
         balanced_weight: from a classifier, >= 0, ``[N]``.
-        support: counts so far, which are added to; a new one when None.
+        overlap: counts so far, which are added to; a new one when None.
 
     Raises:
         UserError: probabilities or predictions that are impossible or do not fit the feedback.
@@ -119,15 +120,14 @@ def extract_columns(
         expected=_room(predictions, feedback),
         mrdr_predicted=_room(mrdr_predictions, feedback),
         mrdr_expected=_room(mrdr_predictions, feedback),
-        support=support if support is not None else SupportCounter(),
+        overlap=overlap if overlap is not None else OverlapCounter(),
         balanced_weight=_checked_weight(balanced_weight, feedback.num_rows),
     )
     for rows in row_slices(feedback.num_rows):
         actions = feedback.actions[rows]
         block = policy.block(rows, actions, first_row=feedback.first_row)
         columns.weight[rows] = block.logged / feedback.propensity[rows]
-        if block.table is not None:
-            columns.support.add(block, actions, None if feedback.slots is None else feedback.slots[rows])
+        columns.overlap.add(feedback, block, rows, columns.weight[rows])
         for given, logged, expected in (
             (predictions, columns.predicted, columns.expected),
             (mrdr_predictions, columns.mrdr_predicted, columns.mrdr_expected),
@@ -162,7 +162,9 @@ def _predict(
     if isinstance(prediction, PredictedRewards):
         logged, expected = prediction.logged[rows], prediction.expected[rows]
     else:
-        if isinstance(prediction, IndexedRows):
+        if isinstance(prediction, CrossFittedPredictions):
+            table = prediction.rows(rows)
+        elif isinstance(prediction, IndexedRows):
             table = prediction.table[prediction.index[rows]]
         else:
             table = prediction[rows]

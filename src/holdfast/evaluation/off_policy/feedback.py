@@ -117,9 +117,7 @@ def read_feedback(
     )
 
 
-def _keys(
-    frame: pd.DataFrame, user: str | None, *, first_row: int
-) -> tuple[NDArray[np.uint64], bool]:
+def _keys(frame: pd.DataFrame, user: str | None, *, first_row: int) -> tuple[NDArray[np.uint64], bool]:
     if user is None or user not in frame.columns:
         return np.arange(first_row, first_row + len(frame), dtype=np.uint64), False
     if frame[user].isna().any():

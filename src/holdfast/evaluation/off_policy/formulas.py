@@ -91,4 +91,5 @@ def gradient(formula: Formula, means: Floats, weights: WeightRange) -> Floats:
     Source: Squire and Trapp (1998).
     """
     steps = means[None, :] + 1j * STEP * np.eye(means.size)
-    return np.asarray(formula(steps, weights)).imag / STEP
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(formula(steps, weights)).imag / STEP

@@ -26,13 +26,13 @@ class JointEstimate:
     """E estimates of one log.
 
     Attributes:
-        values: ``[E]``.
+        values: NaN where an estimate is undefined, ``[E]``.
         covariance: of their errors, robust to clusters where there are some, ``[E, E]``.
         informative: how many units (rows, or clusters) carry the variance of each estimate,
             ``(sum f^2)^2 / sum f^4`` over their influences f: about N where all matter alike, about 1 where
             one decides, ``[E]``; 0 where nothing varies.
         num_units: G, or N without clusters.
-        replicates: the estimates in each resample, ``[R, E]``; R may be 0.
+        replicates: the estimates in each resample, NaN where undefined, ``[R, E]``; R may be 0.
     """
 
     values: Floats
@@ -68,7 +68,12 @@ def gather_joint_estimate(
         num_resamples: R; 0 for none.
         seed: of the resamples.
     """
-    slopes = combinations @ moments.gradients(cells)
+    values, gradients = moments.values(cells), moments.gradients(cells)
+    # An estimate that divides by 0 must not spoil its neighbours: a 0 times NaN would.
+    broken = ~(np.isfinite(values) & np.isfinite(gradients).all(axis=1))
+    values[broken], gradients[broken] = 0.0, 0.0
+    undefined = (combinations[:, broken] != 0.0).any(axis=1)
+    slopes = combinations @ gradients
     clusters = _ClusterSums(slopes.shape[0])
     fourth = np.zeros(slopes.shape[0])
     second = np.zeros((slopes.shape[0], slopes.shape[0]))
@@ -96,7 +101,7 @@ def gather_joint_estimate(
     variation = np.diagonal(second)
     spread = num_units / (num_units - 1) if num_units > 1 else 1.0
     return JointEstimate(
-        values=combinations @ moments.values(cells),
+        values=np.where(undefined, np.nan, combinations @ values),
         covariance=second * (spread / moments.num_rows**2),
         informative=np.divide(variation**2, fourth, out=np.zeros_like(fourth), where=fourth > 0.0),
         num_units=num_units,
@@ -106,7 +111,7 @@ def gather_joint_estimate(
 
 def _sum_of_fourth_powers(influence: Floats) -> Floats:
     squares = influence * influence
-    return np.einsum("en,en->e", squares, squares)
+    return np.asarray(np.einsum("en,en->e", squares, squares))
 
 
 def _replicates(
@@ -121,7 +126,10 @@ def _replicates(
             zip(cells, moments.plan.places, moments.plan.formulas, strict=True)
         ):
             values[:, index] = formula(means[:, place], moments.weights[cell.policy])
-    return values @ combinations.T
+    undefined = ~np.isfinite(values)
+    estimates = np.where(undefined, 0.0, values) @ combinations.T
+    estimates[(undefined.astype(np.float64) @ (combinations != 0.0).T) > 0.0] = np.nan
+    return np.asarray(estimates)
 
 
 class _ClusterSums:

@@ -40,14 +40,37 @@ class Moments:
 
     def values(self, cells: Sequence[Cell]) -> Floats:
         """The estimates, ``[C]``."""
-        return np.array([
-            float(formula(self.means[place], self.weights[cell.policy]))
-            for cell, place, formula in zip(cells, self.plan.places, self.plan.formulas, strict=True)
-        ])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.array(
+                [
+                    float(formula(self.means[place], self.weights[cell.policy]))
+                    for cell, place, formula in zip(cells, self.plan.places, self.plan.formulas, strict=True)
+                ]
+            )
+
+    def variances(self, cells: Sequence[Cell]) -> Floats:
+        """Variance of the rows' influences on each estimate, with divisor N, ``[C]``."""
+        slopes = self.gradients(cells)
+        return np.einsum("ck,kl,cl->c", slopes, self.scatter / self.num_rows, slopes)
+
+    def restrict(self, indices: Sequence[int]) -> Moments:
+        """The moments of some of the cells, with the columns that they alone would have."""
+        order: dict[int, int] = {}
+        for index in indices:
+            for place in self.plan.places[index]:
+                order.setdefault(int(place), len(order))
+        kept = np.array(list(order))
+        places = tuple(
+            np.array([order[int(place)] for place in self.plan.places[index]]) for index in indices
+        )
+        formulas = tuple(self.plan.formulas[index] for index in indices)
+        scatter = self.scatter[np.ix_(kept, kept)]
+        return Moments(ColumnPlan(places, formulas), self.means[kept], scatter, self.weights)
 
     def gradients(self, cells: Sequence[Cell]) -> Floats:
         """Derivatives of the estimates by the means of all columns, ``[C, K]``."""
         slopes = np.zeros((len(cells), self.means.size))
+        # An estimate that divides by 0 has no derivative either; its row is then NaN, and stays apart.
         for row, (cell, place, formula) in enumerate(
             zip(cells, self.plan.places, self.plan.formulas, strict=True)
         ):

@@ -96,8 +96,10 @@ class PolicyProbabilities:
     def _refuse(self, bad: Any, shown: Floats, rows: slice, first_row: int) -> None:
         if bad.any():
             first = int(np.flatnonzero(bad)[0])
-            what = "probabilities are outside [0, 1]" if self.num_actions is None else (
-                "rows of probabilities do not sum to 1, or hold a negative or missing one"
+            what = (
+                "probabilities are outside [0, 1]"
+                if self.num_actions is None
+                else ("rows of probabilities do not sum to 1, or hold a negative or missing one")
             )
             value = "value" if self.num_actions is None else "sum"
             raise UserError(

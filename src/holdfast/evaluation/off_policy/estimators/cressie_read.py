@@ -60,9 +60,7 @@ class CressieRead:
             squared * rounds.reward,
             rounds.reward,
         )
-        return Terms(
-            columns, partial(_value, smallest=self.smallest_weight, largest=self.largest_weight)
-        )
+        return Terms(columns, partial(_value, smallest=self.smallest_weight, largest=self.largest_weight))
 
 
 def _value(means: Floats, weights: WeightRange, *, smallest: float, largest: float | None) -> Floats:

@@ -89,7 +89,9 @@ class SwitchDoublyRobust:
 
     def __post_init__(self) -> None:
         if not self.threshold >= 0.0:
-            raise ValueError(f"threshold is {self.threshold}; it must be at least 0, infinite to never switch")
+            raise ValueError(
+                f"threshold is {self.threshold}; it must be at least 0, infinite to never switch"
+            )
 
     @property
     def reduced_above(self) -> float:

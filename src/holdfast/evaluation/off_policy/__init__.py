@@ -1,0 +1,55 @@
+"""Off-policy evaluation: what would have happened under another policy, and when a log cannot say."""
+
+from holdfast.evaluation.off_policy.estimators import (
+    BalancedInversePropensity,
+    ClippedInversePropensity,
+    CressieRead,
+    DirectMethod,
+    DoublyRobust,
+    Estimator,
+    InversePropensity,
+    MoreRobustDoublyRobust,
+    OptimisticShrinkage,
+    SelfNormalizedDoublyRobust,
+    SelfNormalizedInversePropensity,
+    SubGaussianDoublyRobust,
+    SubGaussianInversePropensity,
+    SwitchDoublyRobust,
+)
+from holdfast.evaluation.off_policy.evaluate import compare, diagnose, evaluate
+from holdfast.evaluation.off_policy.extraction import PredictedRewards
+from holdfast.evaluation.off_policy.intervals import Intervals
+from holdfast.evaluation.off_policy.policy_probabilities import IndexedRows
+from holdfast.evaluation.off_policy.result_table import COLUMNS, is_answer
+from holdfast.evaluation.off_policy.reward_models import PerRowRegressor, RidgeRewardModel
+from holdfast.evaluation.off_policy.trust import Trust
+from holdfast.evaluation.off_policy.tuning import Tuned
+
+__all__ = [
+    "COLUMNS",
+    "BalancedInversePropensity",
+    "ClippedInversePropensity",
+    "CressieRead",
+    "DirectMethod",
+    "DoublyRobust",
+    "Estimator",
+    "IndexedRows",
+    "Intervals",
+    "InversePropensity",
+    "MoreRobustDoublyRobust",
+    "OptimisticShrinkage",
+    "PerRowRegressor",
+    "PredictedRewards",
+    "RidgeRewardModel",
+    "SelfNormalizedDoublyRobust",
+    "SelfNormalizedInversePropensity",
+    "SubGaussianDoublyRobust",
+    "SubGaussianInversePropensity",
+    "SwitchDoublyRobust",
+    "Trust",
+    "Tuned",
+    "compare",
+    "diagnose",
+    "evaluate",
+    "is_answer",
+]
