@@ -16,7 +16,7 @@ from holdfast.evaluation.off_policy.estimators import (
     SubGaussianInversePropensity,
     SwitchDoublyRobust,
 )
-from holdfast.evaluation.off_policy.evaluate import compare, diagnose, evaluate
+from holdfast.evaluation.off_policy.evaluate import compare, diagnose, evaluate, evaluate_parquet
 from holdfast.evaluation.off_policy.extraction import PredictedRewards
 from holdfast.evaluation.off_policy.intervals import Intervals
 from holdfast.evaluation.off_policy.policy_probabilities import IndexedRows
@@ -51,5 +51,6 @@ __all__ = [
     "compare",
     "diagnose",
     "evaluate",
+    "evaluate_parquet",
     "is_answer",
 ]

@@ -5,8 +5,7 @@ C cells, E estimates, J candidates of a tuned estimator.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -24,14 +23,14 @@ from holdfast.evaluation.off_policy.tuning import Tuned, choose_by_error, choose
 
 
 def answer(
-    source: BlockSource, question: Question, *, overlaps: Mapping[str, Overlap], clustered: bool
+    source: BlockSource, question: Question, *, overlaps: Callable[[], Mapping[str, Overlap]], clustered: bool
 ) -> pd.DataFrame:
     """A row per policy, objective (or utility) and estimator.
 
     Args:
         source: of the log's blocks, read twice.
         question: what is asked.
-        overlaps: by policy.
+        overlaps: by policy; asked for when the log has been read.
         clustered: whether rows with the same key belong to one user.
     """
     everything = _all_cells(question)
@@ -68,7 +67,7 @@ def answer(
         num_rows=moments.num_rows,
         plain={cell: 2 * len(asked) + row for row, cell in enumerate(plain)},
         weights=moments.weights,
-        overlaps=overlaps,
+        overlaps=overlaps(),
         clustered=clustered,
         source=source,
     )

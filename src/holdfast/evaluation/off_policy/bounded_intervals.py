@@ -51,7 +51,7 @@ def bounded_interval(
     largest = float(settings.largest_weight or 1.0)
     if weight.max() > largest * (1.0 + 1e-9):
         raise UserError(
-            f"largest_weight is {largest:g}, and policy {cell.policy!r} has a logged weight of {weight.max():g}; "
+            f"largest_weight is {largest:g}, and policy {cell.policy!r} has logged {weight.max():g}; "
             "give the largest that could have been logged"
         )
     scaled = (reward - low) / (high - low)

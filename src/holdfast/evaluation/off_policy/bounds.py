@@ -15,7 +15,8 @@ def empirical_bernstein(
 ) -> tuple[float, float]:
     """An interval for the mean of bounded independent terms.
 
-    .. math:: \\bar x \\pm \\left(\\sqrt{2 s^2 \\ln(4/\\delta) / n} + 7 R \\ln(4/\\delta) / (3 (n - 1))\\right)
+    .. math:: \\bar x \\pm \\left(\\sqrt{2 s^2 \\ln(4/\\delta) / n} + 7 R \\ln(4/\\delta) / (3 (n -
+    1))\\right)
 
     with ``1 - delta`` the level, shared by the two sides.
 
@@ -91,7 +92,7 @@ def clopper_pearson_weighted(
     trials = num_rows / largest_weight
     successes = trials * weighted_mean
     tail = (1.0 - level) / 2.0
-    low = float(stats.beta.ppf(tail, successes, trials - successes + 1.0)) if 0.0 < successes else 0.0
+    low = float(stats.beta.ppf(tail, successes, trials - successes + 1.0)) if successes > 0.0 else 0.0
     if successes >= trials:
         return (low if successes == trials else 0.0), 1.0
     return low, float(stats.beta.ppf(1.0 - tail, successes + 1.0, trials - successes))

@@ -54,8 +54,8 @@ def value_confidence_sequence(
 ) -> tuple[Floats, Floats]:
     """Lower and upper bounds on a policy's value, valid together at all N times.
 
-    The upper bound is a lower bound on what is missing to the largest reward, ``w (1 - r)``, whose mean is one
-    minus the value because weights average 1.
+    The upper bound is a lower bound on what is missing to the largest reward, ``w (1 - r)``, whose mean is
+    one minus the value because weights average 1.
 
     Args:
         weight: >= 0, in the order of the log, ``[N]``.
@@ -74,8 +74,8 @@ def value_confidence_sequence(
         raise ValueError(f"reward_range is {reward_range}; its first number must be below its second")
     if reward.size and (reward.min() < low or reward.max() > high):
         raise ValueError(
-            f"rewards go from {reward.min()} to {reward.max()}, outside reward_range {reward_range}; give the "
-            "range that rewards can have"
+            f"rewards go from {reward.min()} to {reward.max()}, outside reward_range {reward_range}; give "
+            "the range that rewards can have"
         )
     scaled = (reward - low) / (high - low)
     error = (1.0 - level) / 2.0

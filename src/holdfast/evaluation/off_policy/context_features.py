@@ -5,7 +5,7 @@ N rows, D features.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +36,7 @@ class ContextEncoding:
                 values = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
                 if not np.isfinite(values).all():
                     raise UserError(
-                        f"context column {name!r} has missing or infinite values; fill them in, or leave it out"
+                        f"context column {name!r} has missing or infinite values; fill them in, or drop it"
                     )
                 parts.append(values[:, None])
             else:
@@ -49,24 +49,37 @@ class ContextEncoding:
 
 
 def learn_encoding(
-    frame: pd.DataFrame, columns: Sequence[str], *, slot: str | None = None
+    frames: Iterable[pd.DataFrame], columns: Sequence[str], *, slot: str | None = None
 ) -> ContextEncoding:
     """Numbers and booleans stay, everything else (and the slot) gets a 0/1 feature per level.
+
+    Args:
+        frames: the log, in one part or several.
+        columns: of the context.
+        slot: column of the slot; None for none.
 
     Raises:
         UserError: a column has more levels than a linear model can use.
     """
-    levels: dict[str, tuple[object, ...] | None] = {}
-    for name in [*columns, *([slot] if slot else [])]:
-        column = frame[name]
-        if pd.api.types.is_numeric_dtype(column) and name != slot:
-            levels[name] = None
-            continue
-        found = sorted(column.dropna().unique(), key=str)
-        if len(found) > MAX_LEVELS:
-            raise UserError(
-                f"context column {name!r} has {len(found)} levels, more than {MAX_LEVELS}; leave identifiers out "
-                "of context, or give numbers that describe them"
-            )
-        levels[name] = tuple(found)
-    return ContextEncoding(levels)
+    found: dict[str, set[object] | None] = {}
+    for frame in frames:
+        for name in [*columns, *([slot] if slot else [])]:
+            column = frame[name]
+            if pd.api.types.is_numeric_dtype(column) and name != slot:
+                found[name] = None
+                continue
+            known = found.setdefault(name, set())
+            if known is not None:
+                known.update(column.dropna().unique().tolist())
+                _check_number(name, len(known))
+    return ContextEncoding(
+        {name: None if known is None else tuple(sorted(known, key=str)) for name, known in found.items()}
+    )
+
+
+def _check_number(name: str, number: int) -> None:
+    if number > MAX_LEVELS:
+        raise UserError(
+            f"context column {name!r} has {number} levels or more, above {MAX_LEVELS}; leave identifiers out "
+            "of context, or give numbers that describe them"
+        )

@@ -17,6 +17,9 @@ from holdfast.core.random import derive_seed
 from holdfast.evaluation.off_policy.poisson_bootstrap import mix
 from holdfast.evaluation.off_policy.reward_models import FittedRewardModel, RewardModel
 
+MRDR_FLOOR = 1e-3
+"""Keeps rows in play that the policy would never choose, so that no fold is empty."""
+
 
 def fold_of_key(keys: NDArray[np.uint64], *, num_folds: int, seed: int) -> Ints:
     """Fold of each row, ``[N]``; rows of one user (one key) share it, whatever else is in the log."""
@@ -84,8 +87,8 @@ def cross_fit(
         rows = folds != fold
         if not counts[rows].sum() > 0.0:
             raise UserError(
-                "the reward model cannot be cross-fitted: all rows that count are of one user or in one fold. "
-                "Give more rows, or estimators that need no model, such as SelfNormalizedInversePropensity()"
+                "the reward model cannot be cross-fitted: all rows that count are of one user or in one "
+                "fold. Give more rows, or estimators that need no model"
             )
         models.append(
             model.fit(
@@ -104,5 +107,4 @@ def mrdr_weights(weight: Floats, propensity: Floats) -> Floats:
     Source: Farajtabar, Chow and Ghavamzadeh (2018).
     """
     counts = weight**2 * (1.0 - propensity)
-    # A small floor keeps rows in play that the policy would never choose, so that no fold is empty.
-    return counts / counts.mean() + 1e-3 if counts.any() else np.ones_like(weight)
+    return counts / counts.mean() + MRDR_FLOOR if counts.any() else np.ones_like(weight)

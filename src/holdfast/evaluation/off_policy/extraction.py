@@ -16,13 +16,13 @@ from holdfast.core.arrays import Floats
 from holdfast.core.errors import UserError
 from holdfast.evaluation.off_policy.cross_fitting import CrossFittedPredictions
 from holdfast.evaluation.off_policy.feedback import Feedback
+from holdfast.evaluation.off_policy.overlap import OverlapCounter
 from holdfast.evaluation.off_policy.policy_probabilities import (
     IndexedRows,
     PolicyProbabilities,
     ProbabilityBlock,
 )
 from holdfast.evaluation.off_policy.rounds import Block, Rounds
-from holdfast.evaluation.off_policy.overlap import OverlapCounter
 
 BLOCK_ROWS = 16384
 """Rows at once: their columns stay in the cache, and blocks are the same however a log is read."""
@@ -49,7 +49,7 @@ class PredictedRewards:
 
 
 Predictions = Mapping[str, Any]
-"""By objective: an array or ``IndexedRows`` ``[N, A]``, ``CrossFittedPredictions`` or ``PredictedRewards``."""
+"""By objective: ``[N, A]`` as array, ``IndexedRows`` or ``CrossFittedPredictions``; or ``PredictedRewards``."""
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,8 @@ def _checked_weight(weight: Floats | None, num_rows: int) -> Floats | None:
     weight = np.asarray(weight, dtype=np.float64)
     if weight.shape != (num_rows,) or not (np.isfinite(weight) & (weight >= 0.0)).all():
         raise UserError(
-            f"balanced_weights has shape {weight.shape} or holds a value that is missing, infinite or negative; "
-            f"it needs one weight for each of the {num_rows} rows"
+            f"balanced_weights has shape {weight.shape} or holds a value that is missing, infinite or "
+            f"negative; it needs one weight for each of the {num_rows} rows"
         )
     return weight
 

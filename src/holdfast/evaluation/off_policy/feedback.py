@@ -132,15 +132,15 @@ def _action_codes(logged: pd.Series, actions: Sequence[object] | None) -> Ints:
     if logged.isna().any():
         raise UserError(f"column {logged.name!r} has missing values; every row needs its logged action")
     if actions is not None:
-        labels = pd.Index(actions)
+        labels = pd.Index(list(actions), dtype=object)
         if not labels.is_unique:
             raise UserError("actions names a label twice; give each action once, in the policy's order")
         return labels.get_indexer(pd.Index(logged)).astype(np.int64)
     values = logged.to_numpy()
     if not np.issubdtype(values.dtype, np.integer):
         raise UserError(
-            f"column {logged.name!r} holds labels such as {values[0]!r}; pass actions=[...], the labels in the "
-            "order of the policy's columns, or give the policy as a data frame with a column per action"
+            f"column {logged.name!r} holds labels such as {values[0]!r}; pass actions=[...], the labels in "
+            "the order of the policy's columns, or give the policy as a data frame with a column per action"
         )
     return values.astype(np.int64)
 
@@ -173,6 +173,6 @@ def _checked_reward(column: pd.Series, *, first_row: int) -> Floats:
         first = int(np.flatnonzero(bad)[0])
         raise UserError(
             f"column {column.name!r}: {int(bad.sum())} of {values.size} rewards are missing or infinite, the "
-            f"first in row {first_row + first}. Leave out rows whose outcome is not known yet; do not fill in 0"
+            f"first in row {first_row + first}. Leave out rows whose outcome is not known yet; zeros are known"
         )
     return values

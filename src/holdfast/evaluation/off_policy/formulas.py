@@ -1,8 +1,9 @@
 """Estimates as smooth functions of means of columns.
 
-Every estimator here is some function of the means of a few per-row columns. Its error is then, to first order,
-the mean of one influence per row, and everything else follows from that: standard errors (the delta method),
-covariances between estimators, objectives and policies, clusters, and resamples that treat a ratio as a ratio.
+Every estimator here is some function of the means of a few per-row columns. Its error is then, to first
+order, the mean of one influence per row, and everything else follows from that: standard errors (the delta
+method), covariances between estimators, objectives and policies, clusters, and resamples that treat a ratio
+as a ratio.
 
 N rows, K columns.
 """

@@ -21,16 +21,16 @@ class Intervals:
     """How intervals are made.
 
     Attributes:
-        method: ``analytic`` (Student t on the delta method's standard error, robust to users where the log has
-            them), ``bootstrap`` (percentiles of Poisson resamples of rows or users, the same for all
-            estimators), or one of those for bounded rewards and independent rows: ``empirical_bernstein`` (IPS
-            and SNIPS), ``clopper_pearson`` (IPS) and ``anytime`` (IPS; holds however often one looks).
+        method: ``analytic`` (Student t on the delta method's standard error, robust to users where the log
+            has them), ``bootstrap`` (percentiles of Poisson resamples of rows or users, the same for all
+            estimators), or one of those for bounded rewards and independent rows: ``empirical_bernstein``
+            (IPS and SNIPS), ``clopper_pearson`` (IPS) and ``anytime`` (IPS; holds however often one looks).
         level: in (0, 1).
         num_resamples: of the bootstrap, at least 20.
         seed: of the bootstrap and of the folds of reward models.
-        largest_weight: largest weight that could have been logged, such as 1 over the smallest propensity that
-            the behavior policy can have; ``empirical_bernstein`` and ``clopper_pearson`` need it, because the
-            largest one seen proves nothing.
+        largest_weight: largest weight that could have been logged, such as 1 over the smallest propensity
+            that the behavior policy can have; ``empirical_bernstein`` and ``clopper_pearson`` need it,
+            because the largest one seen proves nothing.
         reward_low: smallest reward possible, for bounded methods.
         reward_high: largest reward possible, for bounded methods.
     """
@@ -55,8 +55,8 @@ class Intervals:
             )
         if self.method in ("empirical_bernstein", "clopper_pearson") and self.largest_weight is None:
             raise ValueError(
-                f"method {self.method!r} needs largest_weight, the largest weight that could have been logged "
-                "(1 over the smallest propensity possible); the largest one seen proves nothing"
+                f"method {self.method!r} needs largest_weight, the largest weight that could have been "
+                "logged (1 over the smallest propensity possible); the largest one seen proves nothing"
             )
         if self.largest_weight is not None and not self.largest_weight >= 1.0:
             raise ValueError(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.core.arrays import Floats
+from holdfast.core.arrays import Floats, Ints
 from holdfast.evaluation.off_policy.columns import Cell, stack_columns
 from holdfast.evaluation.off_policy.moments import Moments
 from holdfast.evaluation.off_policy.poisson_bootstrap import resampled_sums
@@ -75,14 +75,14 @@ def gather_joint_estimate(
     undefined = (combinations[:, broken] != 0.0).any(axis=1)
     slopes = combinations @ gradients
     clusters = _ClusterSums(slopes.shape[0])
-    fourth = np.zeros(slopes.shape[0])
-    second = np.zeros((slopes.shape[0], slopes.shape[0]))
+    fourth: Floats = np.zeros(slopes.shape[0])
+    second: Floats = np.zeros((slopes.shape[0], slopes.shape[0]))
     sums = np.zeros((num_resamples, moments.means.size))
     drawn = np.zeros(num_resamples)
     for block in source.blocks():
         columns, _ = stack_columns(block, cells)
         columns -= moments.means[:, None]
-        influence = slopes @ columns
+        influence: Floats = slopes @ columns
         if clustered:
             clusters.add(block.keys, influence)
         else:
@@ -142,7 +142,7 @@ class _ClusterSums:
     def add(self, keys: NDArray[np.uint64], influence: Floats) -> None:
         names, codes = np.unique(keys, return_inverse=True)
         self._keys.append(names)
-        self._sums.append(np.stack([np.bincount(codes, row, minlength=names.size) for row in influence]))
+        self._sums.append(_sums_by_code(codes, influence, names.size))
         if sum(each.size for each in self._keys[1:]) > KEYS_AT_ONCE:
             self._merge()
 
@@ -154,5 +154,12 @@ class _ClusterSums:
     def _merge(self) -> None:
         names, codes = np.unique(np.concatenate(self._keys), return_inverse=True)
         sums = np.concatenate(self._sums, axis=1)
-        merged = np.stack([np.bincount(codes, row, minlength=names.size) for row in sums])
-        self._keys, self._sums = [names], [merged]
+        self._keys, self._sums = [names], [_sums_by_code(codes, sums, names.size)]
+
+
+def _sums_by_code(codes: Ints, values: Floats, num_codes: int) -> Floats:
+    """Sums of values ``[E, N]`` over the rows of each code, ``[E, G]``."""
+    sums = np.empty((len(values), num_codes))
+    for place, row in enumerate(values):
+        sums[place] = np.bincount(codes, row, minlength=num_codes)
+    return sums

@@ -51,7 +51,7 @@ class Moments:
     def variances(self, cells: Sequence[Cell]) -> Floats:
         """Variance of the rows' influences on each estimate, with divisor N, ``[C]``."""
         slopes = self.gradients(cells)
-        return np.einsum("ck,kl,cl->c", slopes, self.scatter / self.num_rows, slopes)
+        return np.asarray(np.einsum("ck,kl,cl->c", slopes, self.scatter / self.num_rows, slopes))
 
     def restrict(self, indices: Sequence[int]) -> Moments:
         """The moments of some of the cells, with the columns that they alone would have."""

@@ -200,7 +200,8 @@ def _explored(counts: SlotCounts) -> Floats:
     if not counts.logged.size:
         return counts.explored
     never = counts.wanted_squares[counts.logged == 0.0].sum()
-    return counts.explored + never * counts.logged.size / np.array(EXPLORATION)
+    extra: Floats = float(never) * counts.logged.size / np.array(EXPLORATION)
+    return counts.explored + extra
 
 
 @dataclass(frozen=True)

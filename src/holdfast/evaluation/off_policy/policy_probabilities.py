@@ -89,8 +89,8 @@ class PolicyProbabilities:
             first = int(np.flatnonzero(bad)[0])
             raise UserError(
                 f"{int(bad.sum())} logged actions are not among the {self.num_actions} actions of policy "
-                f"{self.name!r}, the first in row {first_row + rows.start + first}; give the policy a column for "
-                "each action that was logged, with probability 0 where it would never choose it"
+                f"{self.name!r}, the first in row {first_row + rows.start + first}; give the policy a column "
+                "for each action that was logged, with probability 0 where it would never choose it"
             )
 
     def _refuse(self, bad: Any, shown: Floats, rows: slice, first_row: int) -> None:
@@ -125,7 +125,9 @@ class ProbabilityBlock:
         """The policy's average of the predictions ``[N, A]``, ``[N]``."""
         if sparse.issparse(self.table):
             return np.asarray(self.table.multiply(predictions).sum(axis=1), dtype=np.float64).ravel()
-        return np.einsum("na,na->n", self.table, predictions, dtype=np.float64, casting="same_kind")
+        return np.asarray(
+            np.einsum("na,na->n", self.table, predictions, dtype=np.float64, casting="same_kind")
+        )
 
     def mass(self) -> Floats:
         """How much the policy chooses each action, ``[A]``."""

@@ -85,8 +85,8 @@ class Question:
             unknown = [objective for objective in weights if objective not in self.objectives]
             if unknown or not weights or name in self.objectives:
                 raise UserError(
-                    f"utility {name!r} is {dict(weights)}; give it a name of its own and a weight for at least one "
-                    f"of the objectives {list(self.objectives)}"
+                    f"utility {name!r} is {dict(weights)}; give it a name of its own and a weight for at "
+                    f"least one of the objectives {list(self.objectives)}"
                 )
         allowed = ESTIMATORS_OF_METHOD.get(self.intervals.method)
         if allowed is not None:
@@ -106,8 +106,8 @@ def _check_bounded(question: Question, allowed: Sequence[str]) -> None:
     ]
     if others or question.utilities or question.baseline is not None:
         raise UserError(
-            f"intervals of method {method!r} exist for single values of the estimators {list(allowed)} only; give "
-            "estimators=[InversePropensity()] and no utilities, or another method"
+            f"intervals of method {method!r} exist for single values of the estimators {list(allowed)} only; "
+            "give estimators=[InversePropensity()] and no utilities, or another method"
         )
 
 

@@ -5,6 +5,7 @@ N rows, D features, A actions.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,7 +29,7 @@ class RewardModel(Protocol):
     def fit(
         self, features: Floats, actions: Ints, reward: Floats, *, weight: Floats, num_actions: int
     ) -> FittedRewardModel:
-        """Fits rewards ``[N]`` of logged actions ``[N]`` on features ``[N, D]``, each row counting its weight."""
+        """Fits rewards ``[N]`` of actions ``[N]`` on features ``[N, D]``, each row counting its weight."""
         ...
 
 
@@ -55,28 +56,87 @@ class RidgeRewardModel:
         self, features: Floats, actions: Ints, reward: Floats, *, weight: Floats, num_actions: int
     ) -> FittedRidge:
         """Fits the shared part, then each action's deviation from it."""
-        if not weight.sum() > 0.0:
+        statistics = RidgeStatistics.empty(features, num_actions)
+        statistics.add(features, actions, reward, weight)
+        return self.solve(statistics)
+
+    def solve(self, statistics: RidgeStatistics) -> FittedRidge:
+        """The model from sums over rows alone, wherever the rows were.
+
+        Raises:
+            UserError: no row has weight.
+        """
+        gram, moment = statistics.gram.sum(axis=0), statistics.moment.sum(axis=0)
+        total = gram[0, 0]
+        if not total > 0.0:
             raise UserError("no row has weight, so no reward model can be fitted")
-        center = (
-            np.average(features, axis=0, weights=weight) if len(features) else np.zeros(features.shape[1])
-        )
-        design = np.concatenate([np.ones((len(features), 1)), features - center], axis=1)
-        scale = np.average(design**2, axis=0, weights=weight)
+        # Features are centred, so that the penalty falls on slopes and not on where zero happens to be.
+        shift = np.eye(len(gram))
+        shift[1:, 0] = -gram[1:, 0] / total
+        spread = np.diagonal(gram) / total
+        gram, moment = shift @ gram @ shift.T, shift @ moment
+        scale = np.diagonal(gram) / total
         # A feature that never varies has nothing to say: any positive penalty keeps its slope at 0.
-        penalty = self.shrinkage * np.where(scale > 0.0, scale, 1.0)
-        weighted = design * weight[:, None]
+        penalty = np.diag(self.shrinkage * np.where(scale > 1e-12 * spread, scale, 1.0))
         shared_penalty = penalty.copy()
-        shared_penalty[0] = 0.0
-        shared = np.linalg.solve(weighted.T @ design + np.diag(shared_penalty), weighted.T @ reward)
-        slopes = np.tile(shared, (num_actions, 1))
-        residual = reward - design @ shared
+        shared_penalty[0, 0] = 0.0
+        shared = np.linalg.solve(gram + shared_penalty, moment)
+        slopes = np.tile(shared, (len(statistics.gram), 1))
+        for action in np.flatnonzero(statistics.gram[:, 0, 0] > 0.0):
+            own = shift @ statistics.gram[action] @ shift.T
+            slopes[action] += np.linalg.solve(own + penalty, shift @ statistics.moment[action] - own @ shared)
+        return FittedRidge(statistics.origin - shift[1:, 0], slopes, statistics.low, statistics.high)
+
+
+@dataclass
+class RidgeStatistics:
+    """Sums over rows that a ridge regression needs; sums of several parts of a log are those of the whole.
+
+    Attributes:
+        origin: subtracted from the features before anything else, ``[D]``.
+        gram: by action, sums of products of 1 and the features, ``[A, 1 + D, 1 + D]``.
+        moment: by action, sums of their products with the reward, ``[A, 1 + D]``.
+        low: smallest reward.
+        high: largest reward.
+    """
+
+    origin: Floats
+    gram: Floats
+    moment: Floats
+    low: float = math.inf
+    high: float = -math.inf
+
+    @classmethod
+    def empty(cls, features: Floats, num_actions: int) -> RidgeStatistics:
+        """No rows yet; the origin is put where some features ``[N, D]`` are, to save digits."""
+        size = 1 + features.shape[1]
+        origin = features.mean(axis=0) if len(features) else np.zeros(size - 1)
+        return cls(origin, np.zeros((num_actions, size, size)), np.zeros((num_actions, size)))
+
+    def add(self, features: Floats, actions: Ints, reward: Floats, weight: Floats) -> None:
+        """Adds rows, each of which counts its weight."""
+        if not len(reward):
+            return
+        design = np.concatenate([np.ones((len(features), 1)), features - self.origin], axis=1)
+        weighted = design * weight[:, None]
         order = np.argsort(actions, kind="stable")
-        ends = np.searchsorted(actions[order], np.arange(num_actions + 1))
+        ends = np.searchsorted(actions[order], np.arange(len(self.gram) + 1))
         for action in np.flatnonzero(np.diff(ends)):
             rows = order[ends[action] : ends[action + 1]]
             here = weighted[rows].T
-            slopes[action] += np.linalg.solve(here @ design[rows] + np.diag(penalty), here @ residual[rows])
-        return FittedRidge(center, slopes, float(reward.min()), float(reward.max()))
+            self.gram[action] += here @ design[rows]
+            self.moment[action] += here @ reward[rows]
+        self.low, self.high = min(self.low, float(reward.min())), max(self.high, float(reward.max()))
+
+    def plus(self, other: RidgeStatistics, *, times: float = 1.0) -> RidgeStatistics:
+        """These rows and ``times`` those of another part with the same origin."""
+        return RidgeStatistics(
+            self.origin,
+            self.gram + times * other.gram,
+            self.moment + times * other.moment,
+            min(self.low, other.low),
+            max(self.high, other.high),
+        )
 
 
 @dataclass(frozen=True)

@@ -96,17 +96,17 @@ def plan_models(
         seed: of the folds.
     """
     wants_model = needed is None or bool(needed & {"model", "mrdr"})
-    given_mrdr = _by_objective(mrdr_reward_model, feedback) if mrdr_reward_model is not None else None
+    given_mrdr = by_objective(mrdr_reward_model, feedback) if mrdr_reward_model is not None else None
     if reward_model is False or not wants_model:
         return ModelPlan(None, given_mrdr, None, feedback)
     if reward_model is not None and not hasattr(reward_model, "fit"):
-        return ModelPlan(_by_objective(reward_model, feedback), given_mrdr, None, feedback)
+        return ModelPlan(by_objective(reward_model, feedback), given_mrdr, None, feedback)
     if not all_actions_known or (reward_model is None and feedback.num_rows < 2 * NUM_FOLDS):
         if needed is None:
             return ModelPlan(None, given_mrdr, None, feedback)
         raise UserError(
-            "an estimator needs a reward model, which takes the probabilities of all actions, [rows, actions], and "
-            f"at least {2 * NUM_FOLDS} rows; give PredictedRewards, or estimators that need weights only"
+            "an estimator needs a reward model, which takes the probabilities of all actions, [rows, "
+            f"actions], and at least {2 * NUM_FOLDS} rows; give PredictedRewards, or weight-only estimators"
         )
     fit = _fitter(frame, feedback, columns, reward_model or RidgeRewardModel(), num_actions, seed)
     predictions = {name: fit(name, None) for name in feedback.rewards}
@@ -123,7 +123,7 @@ def _fitter(
     seed: int,
 ) -> Fit:
     encoding = learn_encoding(
-        frame, columns.context, slot=columns.slot if feedback.slots is not None else None
+        [frame], columns.context, slot=columns.slot if feedback.slots is not None else None
     )
     features = encoding.encode(frame)
     folds = fold_of_key(feedback.keys, num_folds=NUM_FOLDS, seed=seed)
@@ -145,7 +145,12 @@ def _fitter(
     return fit
 
 
-def _by_objective(given: Any, feedback: Feedback) -> Predictions:
+def by_objective(given: Any, feedback: Feedback) -> Predictions:
+    """Predictions from elsewhere, checked against the log.
+
+    Raises:
+        UserError: an objective is missing, or a shape does not fit.
+    """
     names = list(feedback.rewards)
     if not isinstance(given, Mapping):
         if len(names) > 1:

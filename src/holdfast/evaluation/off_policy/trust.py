@@ -89,8 +89,8 @@ def reasons_to_abstain(evidence: Evidence, trust: Trust) -> list[str]:
         )
     if evidence.informative < trust.min_informative:
         reasons.append(
-            f"about {evidence.informative:.0f} of {evidence.num_units} {evidence.unit} decide the estimate, and "
-            f"it takes {trust.min_informative:g}"
+            f"about {evidence.informative:.0f} of {evidence.num_units} {evidence.unit} decide the estimate, "
+            f"and it takes {trust.min_informative:g}"
         )
     # Rounding alone moves the mean of equal weights by less than this.
     slack = trust.max_weight_error * evidence.mean_weight_error + 1e-6
@@ -101,12 +101,12 @@ def reasons_to_abstain(evidence: Evidence, trust: Trust) -> list[str]:
         )
     if evidence.support_violation * evidence.reward_spread > trust.max_bias * error:
         reasons.append(
-            f"{100 * evidence.support_violation:.2g} % of the policy's choices are actions that were never logged"
+            f"{100 * evidence.support_violation:.2g} % of the policy's choices are of actions never logged"
         )
     if abs(evidence.bias) + evidence.bias_error > trust.max_bias * error:
         reasons.append(
-            f"reducing the weights moves the value by {evidence.bias:.2g} +- {evidence.bias_error:.2g}, against a "
-            f"standard error of {error:.2g}"
+            f"reducing the weights moves the value by {evidence.bias:.2g} +- {evidence.bias_error:.2g}, "
+            f"against a standard error of {error:.2g}"
         )
     return reasons
 

@@ -126,7 +126,8 @@ def choose_by_error(
 ) -> int:
     """The candidate with the least estimated squared error, ``var / n + b^2``.
 
-    .. math:: b = |\\hat b| + \\sqrt{2\\,\\overline{w^2} \\ln(2/\\delta) / n} + 2 w_{max} \\ln(2/\\delta) / (3n)
+    .. math:: b = |\\hat b| + \\sqrt{2\\,\\overline{w^2} \\ln(2/\\delta) / n} + 2 w_{max} \\ln(2/\\delta) /
+    (3n)
 
     Args:
         variances: of the rows' terms, with divisor N, ``[J]``.
