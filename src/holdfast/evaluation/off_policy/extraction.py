@@ -49,7 +49,7 @@ class PredictedRewards:
 
 
 Predictions = Mapping[str, Any]
-"""By objective: ``[N, A]`` as array, ``IndexedRows`` or ``CrossFittedPredictions``; or ``PredictedRewards``."""
+"""By objective: ``[N, A]`` (array, ``IndexedRows``, ``CrossFittedPredictions``) or ``PredictedRewards``."""
 
 
 @dataclass(frozen=True)

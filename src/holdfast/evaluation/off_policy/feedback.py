@@ -173,6 +173,6 @@ def _checked_reward(column: pd.Series, *, first_row: int) -> Floats:
         first = int(np.flatnonzero(bad)[0])
         raise UserError(
             f"column {column.name!r}: {int(bad.sum())} of {values.size} rewards are missing or infinite, the "
-            f"first in row {first_row + first}. Leave out rows whose outcome is not known yet; zeros are known"
+            f"first in row {first_row + first}. Leave out rows whose outcome is not known yet"
         )
     return values

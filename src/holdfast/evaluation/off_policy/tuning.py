@@ -105,7 +105,9 @@ def choose_by_slope(values: Floats, variances: Floats, *, num_rows: int, delta: 
     if num_rows < 2:
         return 0
     widths = stats.t.ppf(1.0 - delta, num_rows - 1) * np.sqrt(np.maximum(variances, 0.0) / (num_rows - 1))
-    order = np.argsort(-widths, kind="stable")
+    # Candidates that do the same differ by rounding only; of these the one that reduces most comes last.
+    size = np.round(widths / max(float(widths.max()), 1e-300), 12)
+    order = np.argsort(size, kind="stable")[::-1]
     accepted = [int(order[0])]
     for index in order[1:]:
         apart = np.abs(values[index] - values[accepted])
