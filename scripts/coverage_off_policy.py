@@ -1,7 +1,8 @@
 """Do the intervals of off-policy estimates cover, and does abstention fire where they do not?
 
-Synthetic bandits with a known value, many logs of each. Prints a table per estimator, a table by effective sample
-size, and how often abstention was right; the thresholds in ``holdfast.evaluation.off_policy.Trust`` rest on it.
+Synthetic bandits with a known value, many logs of each. Prints a table per estimator, a table by effective
+sample size, and how often abstention was right; the thresholds in ``holdfast.evaluation.off_policy.Trust``
+rest on it.
 
     python scripts/coverage_off_policy.py --replications 1000 --processes 2
 """
@@ -121,8 +122,8 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
         informative_units=("informative_units", "median"),
         root_mean_squared_error=("squared_error", lambda errors: float(np.sqrt(errors.astype(float).mean()))),
     )
-    table["coverage_of_answers"] = table["covered_answers"] / table["num_answers"].where(table["num_answers"] > 0)
-    return table.reset_index()
+    table["coverage_of_answers"] = table["covered_answers"] / table["num_answers"].where(table["num_answers"]
+    > 0) return table.reset_index()
 
 
 def verdict(table: pd.DataFrame, replications: int) -> pd.DataFrame:
@@ -163,7 +164,7 @@ def main() -> None:
         runs = pd.concat([future.result() for future in futures], ignore_index=True)
     table = summarise(runs)
     bins = pd.cut(table["effective_sample_size"].astype(float), [0, 30, 100, 300, 1000, np.inf])
-    by_size = table.groupby([bins, "estimator"], observed=True)["coverage"].mean().unstack()
+    by_size = table.assign(size=bins).pivot_table("coverage", "size", "estimator", observed=True)
     with pd.option_context("display.width", 250, "display.max_columns", 30, "display.max_rows", 1000):
         print(table.round(3).to_string(index=False))
         print("\nCoverage by effective sample size, answers and abstentions together")

@@ -103,9 +103,7 @@ def test_estimates_are_equal(case: str) -> None:
     names = [name for name, each in ours.items() if each is not None]
     assert len(names) >= 20
     table = evaluate(frame, policy, predictions, [ours[name] for name in names])
-    np.testing.assert_allclose(
-        table["value"].to_numpy(float), [reference[name] for name in names], rtol=1e-9
-    )
+    np.testing.assert_allclose(table["value"].to_numpy(float), [reference[name] for name in names], rtol=1e-9)
 
 
 @pytest.mark.parametrize("case", SYNTHETIC + OPEN_BANDIT)

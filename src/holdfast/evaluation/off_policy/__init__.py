@@ -24,6 +24,10 @@ from holdfast.evaluation.off_policy.result_table import COLUMNS, is_answer
 from holdfast.evaluation.off_policy.reward_models import PerRowRegressor, RidgeRewardModel
 from holdfast.evaluation.off_policy.trust import Trust
 from holdfast.evaluation.off_policy.tuning import Tuned
+from holdfast.evaluation.off_policy.unknown_propensities import (
+    estimate_balanced_weights,
+    estimate_propensities,
+)
 
 __all__ = [
     "COLUMNS",
@@ -50,6 +54,8 @@ __all__ = [
     "Tuned",
     "compare",
     "diagnose",
+    "estimate_balanced_weights",
+    "estimate_propensities",
     "evaluate",
     "evaluate_parquet",
     "is_answer",

@@ -104,8 +104,8 @@ class PolicyProbabilities:
             value = "value" if self.num_actions is None else "sum"
             raise UserError(
                 f"policy {self.name!r}: {int(bad.sum())} {what}; the first is row "
-                f"{first_row + rows.start + first}, {value} {shown[first]!r}. Normalise them, and check that "
-                "the columns are actions"
+                f"{first_row + rows.start + first}, {value} {float(shown[first])!r}. Normalise them, and "
+                "check that the columns are actions"
             )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from holdfast.core.arrays import Floats
+from holdfast.core.arrays import Floats, Ints
 from holdfast.core.errors import UserError
 from holdfast.evaluation.off_policy.context_features import learn_encoding
 from holdfast.evaluation.off_policy.cross_fitting import (
@@ -101,14 +101,16 @@ def plan_models(
         return ModelPlan(None, given_mrdr, None, feedback)
     if reward_model is not None and not hasattr(reward_model, "fit"):
         return ModelPlan(by_objective(reward_model, feedback), given_mrdr, None, feedback)
-    if not all_actions_known or (reward_model is None and feedback.num_rows < 2 * NUM_FOLDS):
+    folds = fold_of_key(feedback.keys, num_folds=NUM_FOLDS, seed=seed)
+    if not all_actions_known or np.unique(folds).size < 2:
         if needed is None:
             return ModelPlan(None, given_mrdr, None, feedback)
         raise UserError(
             "an estimator needs a reward model, which takes the probabilities of all actions, [rows, "
-            f"actions], and at least {2 * NUM_FOLDS} rows; give PredictedRewards, or weight-only estimators"
+            "actions], and several rows (of several users) to be cross-fitted; give PredictedRewards, or "
+            "estimators that need weights only"
         )
-    fit = _fitter(frame, feedback, columns, reward_model or RidgeRewardModel(), num_actions, seed)
+    fit = _fitter(frame, feedback, columns, reward_model or RidgeRewardModel(), num_actions, folds)
     predictions = {name: fit(name, None) for name in feedback.rewards}
     wants_mrdr = given_mrdr is None and (needed is None or "mrdr" in needed)
     return ModelPlan(predictions, given_mrdr, fit if wants_mrdr else None, feedback)
@@ -120,13 +122,12 @@ def _fitter(
     columns: FeedbackColumns,
     model: RewardModel,
     num_actions: int,
-    seed: int,
+    folds: Ints,
 ) -> Fit:
     encoding = learn_encoding(
         [frame], columns.context, slot=columns.slot if feedback.slots is not None else None
     )
     features = encoding.encode(frame)
-    folds = fold_of_key(feedback.keys, num_folds=NUM_FOLDS, seed=seed)
     if feedback.actions.min() < 0 or feedback.actions.max() >= num_actions:
         raise UserError(f"a logged action is not among the {num_actions} actions of the policy")
 

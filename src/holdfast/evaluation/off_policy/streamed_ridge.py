@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from holdfast.core.arrays import Floats
+from holdfast.core.errors import UserError
 from holdfast.evaluation.off_policy.asking import Options
 from holdfast.evaluation.off_policy.context_features import ContextEncoding
 from holdfast.evaluation.off_policy.cross_fitting import MRDR_FLOOR, fold_of_key
@@ -57,6 +58,8 @@ class StreamedRidge:
             self._count_sum[name] = self._count_sum.get(name, 0.0) + float(counts[name].sum())
         for fold in range(NUM_FOLDS):
             rows = np.flatnonzero(folds == fold)
+            if not rows.size:
+                continue
             for objective, reward in feedback.rewards.items():
                 part = (features[rows], feedback.actions[rows], reward[rows])
                 self._sums(self._plain, (objective, fold)).add(*part, np.ones(rows.size))
@@ -95,7 +98,13 @@ class StreamedRidge:
 
     def _others(self, store: dict[Any, RidgeStatistics], key: tuple[str, ...], fold: int) -> RidgeStatistics:
         """Sums over all folds but one."""
-        first, *rest = [store[(*key, other)] for other in range(NUM_FOLDS) if other != fold]
+        parts = [store[*key, other] for other in range(NUM_FOLDS) if other != fold and (*key, other) in store]
+        if not parts:
+            raise UserError(
+                "the reward model cannot be cross-fitted: all rows are of one user or in one fold. Give more "
+                "rows, or estimators that need no model"
+            )
+        first, *rest = parts
         for each in rest:
             first = first.plus(each)
         return first

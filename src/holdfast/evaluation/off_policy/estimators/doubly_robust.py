@@ -8,7 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from holdfast.evaluation.off_policy.estimators.inverse_propensity import check_shrinkage
+from holdfast.evaluation.off_policy.estimators.inverse_propensity import (
+    check_shrinkage,
+    sub_gaussian_weight,
+)
 from holdfast.evaluation.off_policy.formulas import Terms, mean_and_ratio, mean_of
 from holdfast.evaluation.off_policy.rounds import Rounds
 
@@ -162,7 +165,7 @@ class SubGaussianDoublyRobust:
 
     def terms(self, rounds: Rounds) -> Terms:
         """``mean(dm + w / (1 - L + L w) (r - q))``."""
-        weight = rounds.weight / (1.0 - self.shrinkage + self.shrinkage * rounds.weight)
+        weight = sub_gaussian_weight(rounds.weight, self.shrinkage)
         return mean_of(rounds.model_value + weight * rounds.residual)
 
 

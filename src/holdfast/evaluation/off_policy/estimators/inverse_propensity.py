@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from holdfast.core.arrays import Floats
 from holdfast.evaluation.off_policy.formulas import Terms, mean_of, ratio_of
 from holdfast.evaluation.off_policy.rounds import Rounds
 
@@ -124,7 +125,7 @@ class SubGaussianInversePropensity:
 
     def terms(self, rounds: Rounds) -> Terms:
         """``mean(w / (1 - L + L w) r)``."""
-        weight = rounds.weight / (1.0 - self.shrinkage + self.shrinkage * rounds.weight)
+        weight = sub_gaussian_weight(rounds.weight, self.shrinkage)
         return mean_of(weight * rounds.reward)
 
 
@@ -172,3 +173,9 @@ def check_shrinkage(shrinkage: float) -> None:
     """Raises ValueError outside [0, 1]."""
     if not 0.0 <= shrinkage <= 1.0:
         raise ValueError(f"shrinkage is {shrinkage}; it must lie in [0, 1], and 0 is none")
+
+
+def sub_gaussian_weight(weight: Floats, shrinkage: float) -> Floats:
+    """``w / (1 - L + L w)``, ``[N]``; a weight of 0 stays 0 for every L."""
+    below = 1.0 - shrinkage + shrinkage * weight
+    return np.asarray(np.divide(weight, below, out=np.zeros_like(weight), where=below > 0.0))

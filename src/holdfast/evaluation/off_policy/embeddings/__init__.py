@@ -1,0 +1,1 @@
+"""Off-policy evaluation with many actions, through what they have in common."""

@@ -1,0 +1,1 @@
+"""Off-policy evaluation of logs that several policies made."""
