@@ -122,8 +122,9 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
         informative_units=("informative_units", "median"),
         root_mean_squared_error=("squared_error", lambda errors: float(np.sqrt(errors.astype(float).mean()))),
     )
-    table["coverage_of_answers"] = table["covered_answers"] / table["num_answers"].where(table["num_answers"]
-    > 0) return table.reset_index()
+    answered = table["num_answers"].where(table["num_answers"] > 0)
+    table["coverage_of_answers"] = table["covered_answers"] / answered
+    return table.reset_index()
 
 
 def verdict(table: pd.DataFrame, replications: int) -> pd.DataFrame:

@@ -159,7 +159,7 @@ def _checked_propensity(column: pd.Series, *, first_row: int) -> Floats:
         first = int(np.flatnonzero(bad)[0])
         raise UserError(
             f"column {column.name!r}: {int(bad.sum())} of {values.size} propensities are missing or outside "
-            f"({SMALLEST_PROPENSITY:g}, 1], the first in row {first_row + first} is {float(values[first])!r}. "
+            f"({SMALLEST_PROPENSITY:g}, 1], first in row {first_row + first} is {float(values[first])!r}. "
             "A logged choice had some chance: set such rows aside and say so, or estimate the propensities "
             "explicitly with holdfast.evaluation.off_policy.estimate_propensities"
         )
