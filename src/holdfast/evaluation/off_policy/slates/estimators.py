@@ -261,6 +261,7 @@ def _shifted(weights: Floats) -> Floats:
 def _check_logging(logging: str) -> None:
     if logging not in LOGGINGS:
         raise ValueError(
-            f"logging is {logging!r}; say how the behavior policy filled its slots: one of {', '.join(LOGGINGS)}. "
+            f"logging is {logging!r}; say how the behavior policy filled its slots: one of "
+            f"{', '.join(LOGGINGS)}. "
             "For other policies no closed form is known; take rips or sips"
         )

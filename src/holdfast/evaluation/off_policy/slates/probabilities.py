@@ -49,7 +49,8 @@ class SlateProbabilities:
     def __post_init__(self) -> None:
         if not self.given:
             raise UserError(
-                "SlateProbabilities is empty; give at least one of marginal=, given_earlier=, head= and slate=, "
+                "SlateProbabilities is empty; give at least one of marginal=, given_earlier=, head= and "
+                "slate=, "
                 "and mind which of them your numbers are"
             )
 
@@ -66,7 +67,8 @@ class PolicyChances:
 
     Attributes:
         policy: name, in messages.
-        kinds: by kind. ``head`` continues to the last slot of the longest slate, ``slate`` is the same in all.
+        kinds: by kind. ``head`` continues to the last slot of the longest slate, ``slate`` is the same in
+            all.
     """
 
     policy: str
@@ -80,7 +82,8 @@ class PolicyChances:
         """
         if name not in self.kinds:
             raise UserError(
-                f"{wanted_by} needs the {name!r} probabilities of policy {self.policy!r}, {MEANINGS[name]}; given "
+                f"{wanted_by} needs the {name!r} probabilities of policy {self.policy!r}, {MEANINGS[name]}; "
+                "given "
                 f"are {sorted(self.kinds)}. They cannot stand in for each other: give them, or leave it out"
             )
         return self.kinds[name]
@@ -164,15 +167,18 @@ def _check_range(values: Floats, log: SlateLog, *, kind: str, policy: str, logge
             else "Normalise them"
         )
         raise UserError(
-            f"{kind} of policy {policy!r}: {int(bad.sum())} of {log.num_rows} probabilities are missing or outside "
+            f"{kind} of policy {policy!r}: {int(bad.sum())} of {log.num_rows} probabilities are missing or "
+            "outside "
             f"[{low:g}, 1], the first in row {log.row[slot, slate]} is {values[slot, slate]!r}. {remedy}"
         )
     if kind == "slate":
         uneven = log.present & ~np.isclose(values, values[0], rtol=TOLERANCE, atol=0.0)
         if uneven.any():
             raise UserError(
-                f"slate of policy {policy!r} differs between slots of {int(uneven.any(axis=0).sum())} slates, and "
-                "a slate has one probability. If it is the chance of each item in its slot, give it as marginal= "
+                f"slate of policy {policy!r} differs between slots of {int(uneven.any(axis=0).sum())} "
+                "slates, and "
+                "a slate has one probability. If it is the chance of each item in its slot, give it as "
+                "marginal= "
                 "or given_earlier=, whichever it is; if of the slots so far, as head="
             )
 
@@ -188,8 +194,10 @@ def _agree(first: Floats, second: Floats, present: Bools, name: str, other: str,
     if apart.any():
         slot, slate = (int(each[0]) for each in np.nonzero(apart))
         raise UserError(
-            f"policy {policy!r}: {name} and {other} disagree in {int(apart.sum())} rows, first in slot {slot} of "
-            f"slate {slate}: {first[slot, slate]:.6g} where {other} makes it {second[slot, slate]:.6g}. One of them "
+            f"policy {policy!r}: {name} and {other} disagree in {int(apart.sum())} rows, first in slot "
+            f"{slot} of "
+            f"slate {slate}: {first[slot, slate]:.6g} where {other} makes it {second[slot, slate]:.6g}. One "
+            "of them "
             "is the chance of something else"
         )
 
@@ -200,7 +208,8 @@ def _check_order(chances: Mapping[str, Floats], present: Bools, policy: str) -> 
         later, earlier = chances["head"][1:], chances["head"][:-1]
         if (later > earlier * (1.0 + TOLERANCE)).any():
             raise UserError(
-                f"head of policy {policy!r} grows from one slot to the next, and more slots cannot be likelier "
+                f"head of policy {policy!r} grows from one slot to the next, and more slots cannot be "
+                "likelier "
                 "than fewer. If it is the chance given the earlier slots, give it as given_earlier="
             )
     for less, more in (
@@ -213,7 +222,8 @@ def _check_order(chances: Mapping[str, Floats], present: Bools, policy: str) -> 
             wrong = present & (chances[less] > chances[more] * (1.0 + TOLERANCE))
             if wrong.any():
                 raise UserError(
-                    f"policy {policy!r}: {less} is larger than {more} in {int(wrong.sum())} rows, which no policy "
+                    f"policy {policy!r}: {less} is larger than {more} in {int(wrong.sum())} rows, which no "
+                    "policy "
                     f"can do. {more} must be the chance {MEANINGS[more]}"
                 )
     for kind in ("head", "given_earlier"):

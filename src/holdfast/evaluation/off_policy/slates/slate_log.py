@@ -91,7 +91,8 @@ def read_slates(frame: pd.DataFrame, columns: SlateColumns) -> SlateLog:
     Slates may differ in length: a slate that ends earlier gets nothing from the slots that it does not have.
 
     Raises:
-        UserError: a column is missing, a value is missing or impossible, a slot is there twice or left out, or
+        UserError: a column is missing, a value is missing or impossible, a slot is there twice or left
+            out, or
             one slate belongs to two users.
     """
     missing = [
@@ -123,7 +124,8 @@ def read_slates(frame: pd.DataFrame, columns: SlateColumns) -> SlateLog:
     keys = _user_keys(frame[columns.user])
     if (present & (keys[row] != keys[first][None, :])).any():
         raise UserError(
-            f"rows of one {columns.request!r} have different {columns.user!r}; a slate is shown to one user, so "
+            f"rows of one {columns.request!r} have different {columns.user!r}; a slate is shown to one "
+            "user, so "
             f"{columns.request!r} is not a slate"
         )
     return SlateLog(row, present, log.rewards, keys[first], True, log.items, labels)
@@ -140,8 +142,10 @@ def _slots_of_slates(frame: pd.DataFrame, columns: SlateColumns) -> tuple[Ints, 
     if outside.any():
         first = int(np.flatnonzero(outside)[0])
         raise UserError(
-            f"column {columns.slot!r}: {int(outside.sum())} rows have a slot beyond the number of rows of their "
-            f"slate, the first is row {first} with slot {slots[first]}. Slots of a slate are 0, 1, 2, ... without "
+            f"column {columns.slot!r}: {int(outside.sum())} rows have a slot beyond the number of rows of "
+            "their "
+            f"slate, the first is row {first} with slot {slots[first]}. Slots of a slate are 0, 1, 2, ... "
+            "without "
             "gaps; give whole slates, and number slots from 0"
         )
     row = np.zeros((int(sizes.max()), sizes.size), dtype=np.int64)
@@ -152,7 +156,8 @@ def _slots_of_slates(frame: pd.DataFrame, columns: SlateColumns) -> tuple[Ints, 
     doubled = len(frame) - int(present.sum())
     if doubled:
         raise UserError(
-            f"{doubled} rows repeat a {columns.slot!r} of the same {columns.request!r}; each slot of a slate is one row"
+            f"{doubled} rows repeat a {columns.slot!r} of the same {columns.request!r}; each slot of a "
+            "slate is one row"
         )
     return row, present
 
@@ -194,7 +199,9 @@ def _finite_numbers(column: pd.Series) -> Floats:
     bad = ~np.isfinite(values)
     if bad.any():
         raise UserError(
-            f"column {column.name!r}: {int(bad.sum())} of {values.size} values are missing or infinite, the first "
-            f"in row {int(np.flatnonzero(bad)[0])}. Leave out slates whose outcome is not known yet; do not fill in 0"
+            f"column {column.name!r}: {int(bad.sum())} of {values.size} values are missing or infinite, the "
+            "first "
+            f"in row {int(np.flatnonzero(bad)[0])}. Leave out slates whose outcome is not known yet; do not "
+            "fill in 0"
         )
     return values

@@ -46,7 +46,8 @@ def slate_weights(
             weights = wanted / logged
     if not np.isfinite(weights).all():
         raise UserError(
-            f"weights of policy {evaluation.policy!r} overflow: the log holds slates that were all but impossible"
+            f"weights of policy {evaluation.policy!r} overflow: the log holds slates that were all but "
+            "impossible"
         )
     return np.ascontiguousarray(weights) if family in ("slate", "head", "marginal") else weights
 
@@ -98,7 +99,7 @@ def uniform_rankings_weights(
     partial = (num_candidates - 1.0) * (in_slot + in_slate / np.maximum(left, 1.0))
     partial -= (num_slots - 1.0) * num_candidates / np.maximum(left, 1.0)
     complete = (num_candidates - 1.0) * in_slot - (num_candidates - 2.0)
-    return np.where(left > 0.0, partial, complete)
+    return np.asarray(np.where(left > 0.0, partial, complete))
 
 
 def pseudo_inverse_weights(
@@ -139,13 +140,16 @@ def _of_uniform_rankings(
     uniform = np.isclose(logged * num_candidates, 1.0, rtol=1e-4, atol=0.0) | ~log.present
     if not uniform.all() or (num_candidates <= log.last_slot).any():
         raise UserError(
-            f"{wanted_by} with logging='uniform_rankings' needs a behavior policy whose marginal is 1 over the "
+            f"{wanted_by} with logging='uniform_rankings' needs a behavior policy whose marginal is 1 over "
+            "the "
             f"number of candidates in every slot; {int((~uniform).sum())} rows differ. If slots were filled "
-            "independently, say logging='independent_slots'; otherwise there is no closed form (rips needs none)"
+            "independently, say logging='independent_slots'; otherwise there is no closed form (rips needs "
+            "none)"
         )
     if log.items is not None and _repeats(log.items):
         raise UserError(
-            f"{wanted_by} with logging='uniform_rankings': slates show an item twice, so they are no rankings; say "
+            f"{wanted_by} with logging='uniform_rankings': slates show an item twice, so they are no "
+            "rankings; say "
             "logging='independent_slots' if slots were filled independently"
         )
     marginal = evaluation.kind("marginal", wanted_by=wanted_by)
@@ -168,6 +172,7 @@ def _check_independent(behavior: PolicyChances, logged: Floats) -> None:
     product = np.prod(logged, axis=0)
     if not np.allclose(product, behavior.kinds["slate"][-1], rtol=1e-4, atol=0.0):
         raise UserError(
-            "logging='independent_slots' contradicts the log: its slate probabilities are not the products of its "
+            "logging='independent_slots' contradicts the log: its slate probabilities are not the products "
+            "of its "
             "marginal ones. For uniform rankings say logging='uniform_rankings'; otherwise use rips or sips"
         )
