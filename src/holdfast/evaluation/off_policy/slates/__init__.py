@@ -1,5 +1,6 @@
 """Off-policy evaluation of slates."""
 
+from holdfast.evaluation.off_policy.slates.cascade_model import fit_cascade_model
 from holdfast.evaluation.off_policy.slates.estimators import (
     CascadeDoublyRobust,
     IndependentInversePropensity,
@@ -33,5 +34,6 @@ __all__ = [
     "compare_slates",
     "diagnose_slates",
     "evaluate_slates",
+    "fit_cascade_model",
     "pseudo_inverse_weights",
 ]

@@ -53,16 +53,10 @@ class SlateQuestion:
     columns: SlateColumns
     baseline: str | None
     estimators: Sequence[SlateEstimator] | None
-    predictions: Any
+    predictions: Mapping[str, Any] | None
     utilities: Mapping[str, Mapping[str, float]] | None
     intervals: Intervals | None
     trust: Trust | None
-
-    def predictions_of(self, policy: str) -> Any:
-        """What was given for one of several policies, or for the only one."""
-        given = self.predictions
-        by_policy = isinstance(given, Mapping) and policy in given
-        return given[policy] if by_policy else given
 
 
 def ask_slates(
@@ -80,7 +74,8 @@ def ask_slates(
         )
     log, chances, logged = read_question(frame, policies, behavior, asked.columns)
     predictions = {
-        name: _read_predictions(asked.predictions_of(name), log, len(frame), policy=name) for name in policies
+        name: _read_predictions((asked.predictions or {}).get(name), log, len(frame), policy=name)
+        for name in policies
     }
     chosen = _choose(asked.estimators, list(chances.values()), logged, model=all(predictions.values()))
     labels = cast(dict[str, SlateEstimator], label_estimators(cast(Sequence[Estimator], chosen)))

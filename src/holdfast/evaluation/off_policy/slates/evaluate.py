@@ -72,7 +72,8 @@ def evaluate_slates(
         UserError: the log or the probabilities are impossible, or an estimator lacks the kind that it needs.
     """
     columns = _columns(request, slot, item, rewards, user)
-    question = SlateQuestion(columns, None, estimators, predictions, utilities, intervals, trust)
+    by_policy = None if predictions is None else {EVALUATION: predictions}
+    question = SlateQuestion(columns, None, estimators, by_policy, utilities, intervals, trust)
     return ask_slates(log, {EVALUATION: evaluation}, behavior, question)
 
 
