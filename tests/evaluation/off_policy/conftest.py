@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -64,6 +65,28 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
+def _tables(
+    contexts: np.ndarray,
+    num_actions: int,
+    behavior: float,
+    evaluation: float,
+    exploration: float,
+    log_odds: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Behavior policy, evaluation policy and expected rewards, ``[N, A]`` each."""
+    fixed = np.random.default_rng(5)
+    liking = contexts @ (0.8 * fixed.normal(size=(3, num_actions)))
+    logged = (1 - exploration) * _softmax(behavior * liking) + exploration / num_actions
+    return logged, _softmax(evaluation * liking), 1.0 / (1.0 + np.exp(-log_odds - liking))
+
+
+@cache
+def _truth(num_actions: int, evaluation: float, log_odds: float) -> float:
+    many = np.random.default_rng(77).normal(size=(400_000, 3))
+    _, chosen, liked = _tables(many, num_actions, 0.0, evaluation, 0.0, log_odds)
+    return float((chosen * liked).sum(axis=1).mean())
+
+
 def _make_bandit(
     seed: int,
     *,
@@ -77,21 +100,13 @@ def _make_bandit(
 ) -> Bandit:
     """Contexts are drawn too; the truth is over all contexts."""
 
-    def tables(contexts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        fixed = np.random.default_rng(5)
-        liking = contexts @ (0.8 * fixed.normal(size=(3, num_actions)))
-        logged = (1 - exploration) * _softmax(behavior * liking) + exploration / num_actions
-        return logged, _softmax(evaluation * liking), 1.0 / (1.0 + np.exp(-log_odds - liking))
-
-    many = np.random.default_rng(77).normal(size=(100_000, 3))
-    _, chosen, liked = tables(many)
     draw = np.random.default_rng([seed, num_rows])
     contexts = draw.normal(size=(num_rows, 3))
     if num_users is not None:
         # A user's rows share a context, so that they are far from independent.
         user = draw.integers(num_users, size=num_rows)
         contexts = draw.normal(size=(num_users, 3))[user]
-    logged, policy, reward = tables(contexts)
+    logged, policy, reward = _tables(contexts, num_actions, behavior, evaluation, exploration, log_odds)
     action = (logged.cumsum(axis=1) > draw.random((num_rows, 1))).argmax(axis=1)
     rows = np.arange(num_rows)
     frame = pd.DataFrame(contexts, columns=["x0", "x1", "x2"])
@@ -100,7 +115,7 @@ def _make_bandit(
     frame["reward"] = (draw.random(num_rows) < reward[rows, action]).astype(float)
     if num_users is not None:
         frame["user_id"] = user
-    return Bandit(frame, policy, reward, float((chosen * liked).sum(axis=1).mean()))
+    return Bandit(frame, policy, reward, _truth(num_actions, evaluation, log_odds))
 
 
 @pytest.fixture(scope="session")

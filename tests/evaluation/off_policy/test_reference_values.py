@@ -1,4 +1,4 @@
-"""Estimates, weights, choices and bounds equal those of an independent implementation, where it is at hand."""
+"""Estimates, weights, choices and bounds equal those of another implementation, where it is at hand."""
 
 from __future__ import annotations
 

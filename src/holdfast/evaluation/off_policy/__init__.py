@@ -1,5 +1,6 @@
 """Off-policy evaluation: what would have happened under another policy, and when a log cannot say."""
 
+from holdfast.evaluation.off_policy.asking import Options
 from holdfast.evaluation.off_policy.estimators import (
     BalancedInversePropensity,
     ClippedInversePropensity,
@@ -18,7 +19,9 @@ from holdfast.evaluation.off_policy.estimators import (
 )
 from holdfast.evaluation.off_policy.evaluate import compare, diagnose, evaluate, evaluate_parquet
 from holdfast.evaluation.off_policy.extraction import PredictedRewards
+from holdfast.evaluation.off_policy.feedback import FeedbackColumns
 from holdfast.evaluation.off_policy.intervals import Intervals
+from holdfast.evaluation.off_policy.overlap import Overlap
 from holdfast.evaluation.off_policy.policy_probabilities import IndexedRows
 from holdfast.evaluation.off_policy.result_table import COLUMNS, is_answer
 from holdfast.evaluation.off_policy.reward_models import PerRowRegressor, RidgeRewardModel
@@ -37,11 +40,14 @@ __all__ = [
     "DirectMethod",
     "DoublyRobust",
     "Estimator",
+    "FeedbackColumns",
     "IndexedRows",
     "Intervals",
     "InversePropensity",
     "MoreRobustDoublyRobust",
     "OptimisticShrinkage",
+    "Options",
+    "Overlap",
     "PerRowRegressor",
     "PredictedRewards",
     "RidgeRewardModel",

@@ -20,6 +20,9 @@ from holdfast.evaluation.off_policy.rounds import BlockSource
 KEYS_AT_ONCE = 2_000_000
 """Partial sums of clusters are merged when more than so many have gathered."""
 
+ROUNDING = 1e-12
+"""Relative to the size of an estimate's parts; influences below it are rounding."""
+
 
 @dataclass(frozen=True)
 class JointEstimate:
@@ -98,6 +101,10 @@ def gather_joint_estimate(
         num_units = influence.shape[1]
         second = influence @ influence.T
         fourth = _sum_of_fourth_powers(influence)
+    # What varies by rounding alone does not vary.
+    noise = ROUNDING * np.abs(slopes) @ np.abs(moments.means)
+    still = np.diagonal(second) <= num_units * noise**2
+    second[still], second[:, still], fourth[still] = 0.0, 0.0, 0.0
     variation = np.diagonal(second)
     spread = num_units / (num_units - 1) if num_units > 1 else 1.0
     return JointEstimate(

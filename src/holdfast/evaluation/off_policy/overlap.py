@@ -160,32 +160,7 @@ class OverlapCounter:
             never_logged=never,
             by_slot=table.sort_values("slot", key=lambda s: s.map(str), ignore_index=True),
             size_with_exploration=dict(zip(EXPLORATION, explored.tolist(), strict=False)),
-            weights=self._weights(),
-            propensities=self._propensities(num_rows),
-        )
-
-    def _weights(self) -> pd.DataFrame:
-        edges = 10.0 ** (np.arange(_SMALLEST_BIN, _SMALLEST_BIN + _NUM_BINS + 1) / BINS_PER_DECADE)
-        table = pd.DataFrame(
-            {
-                "weight_from": np.concatenate([[0.0], edges[:-1]]),
-                "weight_to": np.concatenate([[0.0], edges[1:]]),
-                "rows": self.histogram.astype(np.int64),
-                "weight_share": self.histogram_weight / max(self.histogram_weight.sum(), 1e-300),
-            }
-        )
-        return table[table["rows"] > 0].reset_index(drop=True)
-
-    def _propensities(self, num_rows: int) -> pd.DataFrame:
-        mean = self.inverse / max(num_rows, 1)
-        error = np.sqrt(np.maximum(self.inverse_squares / max(num_rows, 1) - mean**2, 0.0) / max(num_rows, 1))
-        return pd.DataFrame(
-            {
-                "action": np.arange(self.inverse.size),
-                "mean_inverse_weight": mean,
-                "standard_error": error,
-                "z": np.divide(mean - 1.0, error, out=np.zeros_like(mean), where=error > 0.0),
-            }
+            counter=self,
         )
 
 
@@ -217,10 +192,7 @@ class Overlap:
         by_slot: a row per slot: rows, effective sample size, mean weight, support violation.
         size_with_exploration: by share of uniform exploration added to the behavior policy, the effective
             sample size that as many rows would then have.
-        weights: a row per size of weight: rows, and their share of all weight; what an overlap plot shows.
-        propensities: a row per action: the mean of ``1[action] / propensity``, which is 1 for propensities
-            that are right, with its standard error and distance from 1 in standard errors. An action that was
-            never logged has 0.
+        counter: the counts that this was made of.
     """
 
     num_rows: int
@@ -229,5 +201,39 @@ class Overlap:
     never_logged: tuple[int, ...]
     by_slot: pd.DataFrame
     size_with_exploration: Mapping[float, float]
-    weights: pd.DataFrame
-    propensities: pd.DataFrame
+    counter: OverlapCounter
+
+    @property
+    def weights(self) -> pd.DataFrame:
+        """A row per size of weight: rows, and their share of all weight; what an overlap plot shows."""
+        edges = 10.0 ** (np.arange(_SMALLEST_BIN, _SMALLEST_BIN + _NUM_BINS + 1) / BINS_PER_DECADE)
+        table = pd.DataFrame(
+            {
+                "weight_from": np.concatenate([[0.0], edges[:-1]]),
+                "weight_to": np.concatenate([[0.0], edges[1:]]),
+                "rows": self.counter.histogram.astype(np.int64),
+                "weight_share": self.counter.histogram_weight
+                / max(self.counter.histogram_weight.sum(), 1e-300),
+            }
+        )
+        return table[table["rows"] > 0].reset_index(drop=True)
+
+    @property
+    def propensities(self) -> pd.DataFrame:
+        """A row per action: the mean of ``1[action] / propensity``, with its standard error.
+
+        The mean is 1 for propensities that are right; ``z`` is its distance from 1 in standard errors. An
+        action that was never logged has 0.
+        """
+        num_rows = max(self.num_rows, 1)
+        inverse, squares = self.counter.inverse, self.counter.inverse_squares
+        mean = inverse / num_rows
+        error = np.sqrt(np.maximum(squares / num_rows - mean**2, 0.0) / num_rows)
+        return pd.DataFrame(
+            {
+                "action": np.arange(inverse.size),
+                "mean_inverse_weight": mean,
+                "standard_error": error,
+                "z": np.divide(mean - 1.0, error, out=np.zeros_like(mean), where=error > 0.0),
+            }
+        )
