@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from holdfast.core.arrays import Floats
-from holdfast.evaluation.off_policy.overlap import Overlap
+from holdfast.evaluation.off_policy.overlap import Overlap, OverlapCounter
 from holdfast.evaluation.off_policy.trust import Trust
 
 
@@ -57,8 +57,7 @@ def overlap_of_slates(slots: pd.DataFrame) -> Overlap:
         never_logged=(),
         by_slot=slots.assign(support_violation=0.0),
         size_with_exploration={},
-        weights=pd.DataFrame(),
-        propensities=pd.DataFrame(),
+        counter=OverlapCounter(),
     )
 
 
