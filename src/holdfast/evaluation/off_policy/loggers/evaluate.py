@@ -1,0 +1,291 @@
+"""Off-policy evaluation of data frames that several policies logged.
+
+N rows, A actions, L loggers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from holdfast.core.arrays import Floats, Ints
+from holdfast.core.errors import UserError
+from holdfast.evaluation.off_policy.answering import answer
+from holdfast.evaluation.off_policy.asking import read_log
+from holdfast.evaluation.off_policy.estimators import (
+    DoublyRobust,
+    InversePropensity,
+    SelfNormalizedInversePropensity,
+)
+from holdfast.evaluation.off_policy.extraction import MemorySource, extract_columns
+from holdfast.evaluation.off_policy.feedback import Feedback, FeedbackColumns
+from holdfast.evaluation.off_policy.intervals import BOUNDED_METHODS, Intervals
+from holdfast.evaluation.off_policy.loggers.estimators import BalancedLoggers, NaiveLoggers, WeightedLoggers
+from holdfast.evaluation.off_policy.loggers.logger_rounds import LoggerSource
+from holdfast.evaluation.off_policy.policy_probabilities import PolicyProbabilities
+from holdfast.evaluation.off_policy.question import Question, label_estimators
+from holdfast.evaluation.off_policy.reward_predictions import NUM_FOLDS, ModelPlan, plan_models
+from holdfast.evaluation.off_policy.trust import ABSTAINS, Trust
+
+EVALUATION = "evaluation"
+LoggersEstimator = NaiveLoggers | BalancedLoggers | WeightedLoggers
+_PROPENSITY = "propensity_of_logger"
+_TOLERANCE = 1e-5
+
+
+def evaluate_several_loggers(
+    feedback: pd.DataFrame,
+    policy_probabilities: Any,
+    reward_model: Any = None,
+    estimators: Sequence[LoggersEstimator] | None = None,
+    *,
+    logger: str = "policy",
+    propensities: Mapping[object, Any] | None = None,
+    action: str = "action",
+    propensity: str = "propensity",
+    rewards: str | Sequence[str] = "reward",
+    user: str | None = "user_id",
+    slot: str | None = "slot",
+    context: Sequence[str] = (),
+    actions: Sequence[object] | None = None,
+    utilities: Mapping[str, Mapping[str, float]] | None = None,
+    intervals: Intervals | None = None,
+    trust: Trust | None = None,
+) -> pd.DataFrame:
+    """What the rewards would have been under another policy, from rows that several policies logged.
+
+    Args:
+        feedback: logged choices of all loggers, one row each, N in all.
+        policy_probabilities: as in ``evaluate``.
+        reward_model: as in ``evaluate``; fitted on the rows of all loggers.
+        estimators: ``NaiveLoggers``, ``BalancedLoggers`` or ``WeightedLoggers`` around another estimator;
+            None for all three around IPS and (with a model) DR, and the first two around SNIPS; the balanced
+            ones only with ``propensities``.
+        logger: column with the name of the policy that logged a row.
+        propensities: by logger, its chance of the logged action in *every* row, whoever logged it: a
+            column or
+            an array ``[N]``. Needed for the balanced estimators; None if unknown.
+        action: as in ``evaluate``.
+        propensity: column of the chance under the row's own logger; may be missing where ``propensities`` are
+            given, and must agree with them otherwise.
+        rewards: as in ``evaluate``.
+        user: as in ``evaluate``.
+        slot: as in ``evaluate``.
+        context: as in ``evaluate``.
+        actions: as in ``evaluate``.
+        utilities: as in ``evaluate``.
+        intervals: as in ``evaluate``; ``analytic`` or ``bootstrap``.
+        trust: as in ``evaluate``.
+
+    Returns:
+        As ``evaluate``. Loggers' shares of the rows are taken as drawn, not as planned.
+
+    Raises:
+        UserError: as in ``evaluate``; or a logger's propensities are missing, impossible or contradictory.
+    """
+    intervals = intervals or Intervals()
+    if intervals.method in BOUNDED_METHODS:
+        raise UserError(
+            f"intervals of method {intervals.method!r} do not exist for several loggers; choose 'analytic' "
+            "or 'bootstrap'"
+        )
+    names, codes = _loggers(feedback, logger)
+    chances = _propensities_of(feedback, propensities, names)
+    frame = feedback.assign(**{_PROPENSITY: _own(feedback, chances, codes, propensity)})
+    columns = FeedbackColumns(
+        action=action,
+        propensity=_PROPENSITY,
+        rewards=(rewards,) if isinstance(rewards, str) else tuple(rewards),
+        user=user,
+        slot=slot,
+        context=tuple(context),
+    )
+    log, read = read_log(frame, {EVALUATION: policy_probabilities}, columns, actions=actions)
+    policy = read[EVALUATION]
+    needed = {"weights", "model"} if estimators is None else {each.needs for each in estimators}
+    plan = ModelPlan(None, None, None, log)
+    if "model" in needed and _can_have_model(reward_model, policy, log, asked=estimators is not None):
+        plan = plan_models(
+            frame,
+            log,
+            columns,
+            reward_model=reward_model,
+            mrdr_reward_model=None,
+            needed=needed,
+            all_actions_known=policy.num_actions is not None,
+            num_actions=policy.num_actions or 0,
+            seed=intervals.seed,
+        )
+    chosen = _choose(estimators, model=plan.has_model, mixture=chances is not None)
+    labels = label_estimators(chosen)
+    tables = []
+    for kind in dict.fromkeys(each.propensities for each in chosen):
+        mine = {
+            label: labels[label]
+            for label, each in zip(labels, chosen, strict=True)
+            if each.propensities == kind
+        }
+        part = log
+        if kind == "mixture" and chances is not None:
+            mixed = frame.assign(**{_PROPENSITY: mixture(chances, codes)})
+            part, _ = read_log(mixed, {EVALUATION: policy_probabilities}, columns, actions=actions)
+        question = Question(
+            policies=[EVALUATION],
+            objectives=list(columns.rewards),
+            estimators=mine,
+            utilities=utilities or {},
+            intervals=intervals,
+            trust=trust or Trust(),
+        )
+        tables.append(_answer(part, policy, plan, question, codes, names))
+    table = pd.concat(tables, ignore_index=True)
+    return _in_order(table, [*columns.rewards, *(utilities or {})], list(labels))
+
+
+def mixture(chances: Floats, codes: Ints) -> Floats:
+    """``sum_l (n_l / n) p_l(a | x)`` from chances ``[L, N]`` and the rows' loggers ``[N]``, ``[N]``."""
+    shares = np.bincount(codes, minlength=len(chances)) / codes.size
+    return np.asarray(np.minimum(shares @ chances, 1.0))
+
+
+def _answer(
+    log: Feedback,
+    policy: PolicyProbabilities,
+    plan: ModelPlan,
+    question: Question,
+    codes: Ints,
+    names: list[object],
+) -> pd.DataFrame:
+    extracted = extract_columns(log, policy, predictions=plan.predictions)
+    source = LoggerSource(MemorySource(log.rewards, log.keys, {EVALUATION: extracted}), codes, len(names))
+    table = answer(
+        source,
+        question,
+        overlaps=lambda: {EVALUATION: extracted.overlap.overlap()},
+        clustered=log.clustered,
+    )
+    # An undefined weighted value has a reason of its own, which the table cannot know.
+    undefined = table["value"].isna() & table["estimator"].str.endswith("_weighted")
+    if undefined.any():
+        table.loc[undefined, "status"] = (
+            f"{ABSTAINS}all rows of one of the loggers {names} bring in the same, so that nothing tells how "
+            "much it "
+            "counts (it would with more rows of that logger, or with the balanced estimator)"
+        )
+    return table
+
+
+def _loggers(feedback: pd.DataFrame, logger: str) -> tuple[list[object], Ints]:
+    if logger not in feedback.columns:
+        raise UserError(
+            f"the feedback has no column {logger!r}; name the column that says who logged a row with logger="
+        )
+    codes, names = pd.factorize(feedback[logger])
+    if (codes < 0).any():
+        raise UserError(f"column {logger!r} has missing values; every row was logged by somebody")
+    return names.tolist(), codes.astype(np.int64)
+
+
+def _propensities_of(
+    feedback: pd.DataFrame, given: Mapping[object, Any] | None, names: Sequence[object]
+) -> Floats | None:
+    """Chances of the logged actions under each logger, ``[L, N]``."""
+    if given is None:
+        return None
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise UserError(
+            f"propensities of the loggers {missing} are missing; give each logger's chance of the logged "
+            "action in "
+            "every row, or leave propensities out for the naive and weighted estimators"
+        )
+    chances = np.empty((len(names), len(feedback)))
+    for place, name in enumerate(names):
+        column = given[name]
+        if isinstance(column, str):
+            if column not in feedback.columns:
+                raise UserError(
+                    f"propensities of {name!r} name column {column!r}, which the feedback does not have"
+                )
+            column = feedback[column].to_numpy(dtype=np.float64, na_value=np.nan)
+        values = np.asarray(column, dtype=np.float64)
+        if values.shape != (len(feedback),) or not ((values >= 0.0) & (values <= 1.0)).all():
+            raise UserError(
+                f"propensities of {name!r} have shape {values.shape} or hold values that are missing or "
+                "outside [0, 1]; "
+                f"they need one for each of the {len(feedback)} rows, 0 where it could not have chosen the "
+                "action"
+            )
+        chances[place] = values
+    return chances
+
+
+def _own(feedback: pd.DataFrame, chances: Floats | None, codes: Ints, propensity: str) -> Any:
+    """The chance of each row under its own logger; checked where it is known twice."""
+    if chances is None:
+        if propensity not in feedback.columns:
+            raise UserError(
+                f"the feedback has no column {propensity!r}; name it, or give propensities by logger"
+            )
+        return feedback[propensity]
+    own = chances[codes, np.arange(codes.size)]
+    if propensity in feedback.columns:
+        stated = feedback[propensity].to_numpy(dtype=np.float64, na_value=np.nan)
+        apart = ~np.isclose(stated, own, rtol=_TOLERANCE, atol=0.0)
+        if apart.any():
+            first = int(np.flatnonzero(apart)[0])
+            raise UserError(
+                f"column {propensity!r} and the propensities of the row's own logger disagree in "
+                f"{int(apart.sum())} "
+                f"rows, the first is row {first}: {stated[first]:.6g} and {own[first]:.6g}"
+            )
+    return own
+
+
+def _can_have_model(reward_model: Any, policy: PolicyProbabilities, log: Feedback, *, asked: bool) -> bool:
+    """Whether to try: always where an estimator that needs one was asked for, if only for the message."""
+    possible = policy.num_actions is not None or reward_model is not None
+    return asked or (reward_model is not False and possible and log.num_rows >= 2 * NUM_FOLDS)
+
+
+def _choose(
+    estimators: Sequence[LoggersEstimator] | None, *, model: bool, mixture: bool
+) -> list[LoggersEstimator]:
+    if estimators is None:
+        chosen: list[LoggersEstimator] = [
+            NaiveLoggers(InversePropensity()),
+            NaiveLoggers(SelfNormalizedInversePropensity()),
+            WeightedLoggers(InversePropensity()),
+        ]
+        if mixture:
+            chosen += [
+                BalancedLoggers(InversePropensity()),
+                BalancedLoggers(SelfNormalizedInversePropensity()),
+            ]
+        if model:
+            chosen += [NaiveLoggers(DoublyRobust()), WeightedLoggers(DoublyRobust())]
+        if model and mixture:
+            chosen.append(BalancedLoggers(DoublyRobust()))
+        return chosen
+    lacking = [each.name for each in estimators if each.needs not in ("weights", "model")]
+    if lacking:
+        raise UserError(f"estimators {lacking} need weights of their own; several loggers do not have them")
+    for each in estimators:
+        if each.propensities == "mixture" and not mixture:
+            raise UserError(
+                f"estimator {each.name!r} needs propensities=, each logger's chance of the logged action in "
+                "every row"
+            )
+        if each.needs == "model" and not model:
+            raise UserError(f"estimator {each.name!r} needs a reward model; give one, or leave it out")
+    return list(estimators)
+
+
+def _in_order(table: pd.DataFrame, objectives: list[str], names: list[str]) -> pd.DataFrame:
+    places = {"objective": objectives, "estimator": names}
+    return table.sort_values(
+        list(places), key=lambda column: column.map(places[str(column.name)].index), ignore_index=True
+    )
