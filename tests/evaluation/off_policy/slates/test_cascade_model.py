@@ -87,7 +87,7 @@ def test_what_is_refused():
         fit_cascade_model(frame, given_earlier * 0.5, actions=["a", "b", "c"])
     with pytest.raises(ValueError, match="one number per row"):
         fit_cascade_model(frame, np.full(len(frame), 0.5), actions=["a", "b", "c"])
-    with pytest.raises(ValueError, match="3 labels and given_earlier 2 columns|actions has"):
+    with pytest.raises(ValueError, match="actions has 3 labels and given_earlier 2 columns"):
         fit_cascade_model(frame, given_earlier[:, :2] / 0.9, actions=["a", "b", "c"])
     with pytest.raises(ValueError, match="one user's or in one fold"):
         fit_cascade_model(frame.assign(user_id=1), given_earlier, actions=["a", "b", "c"])

@@ -21,7 +21,7 @@ from holdfast.evaluation.off_policy.slates import (
 def hand_log() -> pd.DataFrame:
     """Three slates of two slots.
 
-    Marginal weights are (2, 1/2), (1/2, 1), (1, 2), weights of the slots so far (2, 1), (1/2, 1/4), (1, 2), and
+    Marginal weights are (2, 1/2), (1/2, 1), (1, 2), those of the slots so far (2, 1), (1/2, 1/4), (1, 2), and
     rewards (1, 2), (0, 4), (3, 1).
     """
     return pd.DataFrame(
@@ -221,6 +221,34 @@ def test_too_little_overlap_abstains_with_what_would_help():
     assert status.str.contains("about .* times as many slates of this kind").all()
 
 
+def test_advice_of_exploration_is_what_a_log_with_it_has():
+    """Slot 1 was all but fixed; the advice is held against a log that was drawn with the exploration."""
+    draw = np.random.default_rng(0)
+    num_slates = 4000
+    logged = np.array([[0.3, 0.3, 0.4], [0.003, 0.007, 0.99]])
+    wanted = np.array([[0.4, 0.3, 0.3], [0.5, 0.3, 0.2]])
+
+    def log(chances: np.ndarray) -> pd.DataFrame:
+        item = np.stack([draw.choice(3, size=num_slates, p=row) for row in chances], axis=1)
+        return pd.DataFrame(
+            {
+                "request_id": np.repeat(np.arange(num_slates), 2),
+                "slot": np.tile([0, 1], num_slates),
+                "click": draw.random(2 * num_slates) < 0.3,
+                "p": chances[[0, 1], item].ravel(),
+                "w": wanted[[0, 1], item].ravel(),
+            }
+        )
+
+    given = {"evaluation": SlateProbabilities(marginal="w"), "behavior": SlateProbabilities(marginal="p")}
+    table = evaluate_slates(log(logged), **given, num_candidates=3)
+    status = table["status"][0]
+    assert "above all in slot 1" in status
+    share = float(status.split(" % uniform exploration")[0].split()[-1]) / 100
+    explored = diagnose_slates(log((1 - share) * logged + share / 3), **given, family="marginal")
+    assert explored["effective_sample_size"].min() >= 0.8 * 100
+
+
 def refused(pattern: str, frame: pd.DataFrame | None = None, **options: object) -> None:
     given = {"evaluation": WANTED, "behavior": LOGGED, **options}
     evaluation = given.pop("evaluation")
@@ -301,6 +329,7 @@ def test_what_else_is_refused():
     refused("missing or infinite", predictions=PredictedRewards(np.full(6, np.nan), np.ones(6)))
     refused("do not exist for slates", intervals=Intervals(method="anytime"))
     refused("is empty", estimators=[])
+    refused("num_candidates is 1", num_candidates=1)
     with pytest.raises(ValueError, match="name at least one"):
         compare_slates(hand_log(), {}, behavior=LOGGED)
     with pytest.raises(ValueError, match="baseline is 'old'"):

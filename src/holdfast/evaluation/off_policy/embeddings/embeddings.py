@@ -44,10 +44,10 @@ class FixedEmbedding:
         )
         form = policy.form
         if isinstance(form, IndexedRows):
-            return IndexedRows(np.asarray(form.table @ matrix, dtype=np.float64), form.index)
+            return IndexedRows(np.asarray(form.table @ matrix, dtype=form.table.dtype), form.index)
         if sparse.issparse(form):
-            return (form @ matrix).tocsr()
-        return np.asarray(form @ matrix, dtype=np.float64)
+            return (form @ matrix).tocsr().astype(form.dtype)
+        return np.asarray(form @ matrix, dtype=form.dtype)
 
 
 @dataclass(frozen=True)

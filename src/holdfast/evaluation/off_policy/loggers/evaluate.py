@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from holdfast.core.arrays import Floats, Ints
+from holdfast.core.arrays import Ints
 from holdfast.core.errors import UserError
 from holdfast.evaluation.off_policy.answering import answer
 from holdfast.evaluation.off_policy.asking import read_log
@@ -25,6 +24,12 @@ from holdfast.evaluation.off_policy.feedback import Feedback, FeedbackColumns
 from holdfast.evaluation.off_policy.intervals import BOUNDED_METHODS, Intervals
 from holdfast.evaluation.off_policy.loggers.estimators import BalancedLoggers, NaiveLoggers, WeightedLoggers
 from holdfast.evaluation.off_policy.loggers.logger_rounds import LoggerSource
+from holdfast.evaluation.off_policy.loggers.propensities import (
+    mixture_propensity,
+    own_propensity,
+    propensities_of_loggers,
+    read_loggers,
+)
 from holdfast.evaluation.off_policy.policy_probabilities import PolicyProbabilities
 from holdfast.evaluation.off_policy.question import Question, label_estimators
 from holdfast.evaluation.off_policy.reward_predictions import NUM_FOLDS, ModelPlan, plan_models
@@ -33,7 +38,6 @@ from holdfast.evaluation.off_policy.trust import ABSTAINS, Trust
 EVALUATION = "evaluation"
 LoggersEstimator = NaiveLoggers | BalancedLoggers | WeightedLoggers
 _PROPENSITY = "propensity_of_logger"
-_TOLERANCE = 1e-5
 
 
 def evaluate_several_loggers(
@@ -92,9 +96,9 @@ def evaluate_several_loggers(
             f"intervals of method {intervals.method!r} do not exist for several loggers; choose 'analytic' "
             "or 'bootstrap'"
         )
-    names, codes = _loggers(feedback, logger)
-    chances = _propensities_of(feedback, propensities, names)
-    frame = feedback.assign(**{_PROPENSITY: _own(feedback, chances, codes, propensity)})
+    names, codes = read_loggers(feedback, logger)
+    chances = propensities_of_loggers(feedback, propensities, names)
+    frame = feedback.assign(**{_PROPENSITY: own_propensity(feedback, chances, codes, propensity)})
     columns = FeedbackColumns(
         action=action,
         propensity=_PROPENSITY,
@@ -130,7 +134,7 @@ def evaluate_several_loggers(
         }
         part = log
         if kind == "mixture" and chances is not None:
-            mixed = frame.assign(**{_PROPENSITY: mixture(chances, codes)})
+            mixed = frame.assign(**{_PROPENSITY: mixture_propensity(chances, codes)})
             part, _ = read_log(mixed, {EVALUATION: policy_probabilities}, columns, actions=actions)
         question = Question(
             policies=[EVALUATION],
@@ -143,12 +147,6 @@ def evaluate_several_loggers(
         tables.append(_answer(part, policy, plan, question, codes, names))
     table = pd.concat(tables, ignore_index=True)
     return _in_order(table, [*columns.rewards, *(utilities or {})], list(labels))
-
-
-def mixture(chances: Floats, codes: Ints) -> Floats:
-    """``sum_l (n_l / n) p_l(a | x)`` from chances ``[L, N]`` and the rows' loggers ``[N]``, ``[N]``."""
-    shares = np.bincount(codes, minlength=len(chances)) / codes.size
-    return np.asarray(np.minimum(shares @ chances, 1.0))
 
 
 def _answer(
@@ -176,73 +174,6 @@ def _answer(
             "counts (it would with more rows of that logger, or with the balanced estimator)"
         )
     return table
-
-
-def _loggers(feedback: pd.DataFrame, logger: str) -> tuple[list[object], Ints]:
-    if logger not in feedback.columns:
-        raise UserError(
-            f"the feedback has no column {logger!r}; name the column that says who logged a row with logger="
-        )
-    codes, names = pd.factorize(feedback[logger])
-    if (codes < 0).any():
-        raise UserError(f"column {logger!r} has missing values; every row was logged by somebody")
-    return names.tolist(), codes.astype(np.int64)
-
-
-def _propensities_of(
-    feedback: pd.DataFrame, given: Mapping[object, Any] | None, names: Sequence[object]
-) -> Floats | None:
-    """Chances of the logged actions under each logger, ``[L, N]``."""
-    if given is None:
-        return None
-    missing = [name for name in names if name not in given]
-    if missing:
-        raise UserError(
-            f"propensities of the loggers {missing} are missing; give each logger's chance of the logged "
-            "action in "
-            "every row, or leave propensities out for the naive and weighted estimators"
-        )
-    chances = np.empty((len(names), len(feedback)))
-    for place, name in enumerate(names):
-        column = given[name]
-        if isinstance(column, str):
-            if column not in feedback.columns:
-                raise UserError(
-                    f"propensities of {name!r} name column {column!r}, which the feedback does not have"
-                )
-            column = feedback[column].to_numpy(dtype=np.float64, na_value=np.nan)
-        values = np.asarray(column, dtype=np.float64)
-        if values.shape != (len(feedback),) or not ((values >= 0.0) & (values <= 1.0)).all():
-            raise UserError(
-                f"propensities of {name!r} have shape {values.shape} or hold values that are missing or "
-                "outside [0, 1]; "
-                f"they need one for each of the {len(feedback)} rows, 0 where it could not have chosen the "
-                "action"
-            )
-        chances[place] = values
-    return chances
-
-
-def _own(feedback: pd.DataFrame, chances: Floats | None, codes: Ints, propensity: str) -> Any:
-    """The chance of each row under its own logger; checked where it is known twice."""
-    if chances is None:
-        if propensity not in feedback.columns:
-            raise UserError(
-                f"the feedback has no column {propensity!r}; name it, or give propensities by logger"
-            )
-        return feedback[propensity]
-    own = chances[codes, np.arange(codes.size)]
-    if propensity in feedback.columns:
-        stated = feedback[propensity].to_numpy(dtype=np.float64, na_value=np.nan)
-        apart = ~np.isclose(stated, own, rtol=_TOLERANCE, atol=0.0)
-        if apart.any():
-            first = int(np.flatnonzero(apart)[0])
-            raise UserError(
-                f"column {propensity!r} and the propensities of the row's own logger disagree in "
-                f"{int(apart.sum())} "
-                f"rows, the first is row {first}: {stated[first]:.6g} and {own[first]:.6g}"
-            )
-    return own
 
 
 def _can_have_model(reward_model: Any, policy: PolicyProbabilities, log: Feedback, *, asked: bool) -> bool:

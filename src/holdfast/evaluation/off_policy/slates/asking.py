@@ -12,24 +12,13 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from holdfast.core.arrays import Floats
 from holdfast.core.errors import UserError
 from holdfast.evaluation.off_policy.answering import answer
 from holdfast.evaluation.off_policy.estimators import Estimator
-from holdfast.evaluation.off_policy.extraction import PredictedRewards
 from holdfast.evaluation.off_policy.intervals import BOUNDED_METHODS, Intervals
 from holdfast.evaluation.off_policy.question import Question, label_estimators
-from holdfast.evaluation.off_policy.slates.estimators import (
-    CascadeDoublyRobust,
-    IndependentInversePropensity,
-    RewardInteractionInversePropensity,
-    SelfNormalizedCascadeDoublyRobust,
-    SelfNormalizedIndependentInversePropensity,
-    SelfNormalizedRewardInteraction,
-    SelfNormalizedSlateInversePropensity,
-    SlateEstimator,
-    SlateInversePropensity,
-)
+from holdfast.evaluation.off_policy.slates.choosing import Predicted, choose_estimators, read_predictions
+from holdfast.evaluation.off_policy.slates.estimators import SlateEstimator
 from holdfast.evaluation.off_policy.slates.probabilities import (
     PolicyChances,
     SlateProbabilities,
@@ -37,12 +26,13 @@ from holdfast.evaluation.off_policy.slates.probabilities import (
 )
 from holdfast.evaluation.off_policy.slates.reach import (
     overlap_of_slates,
+    sizes_with_exploration,
     slot_table,
     slots_with_wrong_weights,
 )
 from holdfast.evaluation.off_policy.slates.slate_log import SlateColumns, SlateLog, read_slates
 from holdfast.evaluation.off_policy.slates.slate_rounds import PolicySlates, SlateSource
-from holdfast.evaluation.off_policy.slates.weights import FAMILIES, slate_weights
+from holdfast.evaluation.off_policy.slates.weights import slate_weights
 from holdfast.evaluation.off_policy.trust import ABSTAINS, OK, Trust
 
 
@@ -57,6 +47,22 @@ class SlateQuestion:
     utilities: Mapping[str, Mapping[str, float]] | None
     intervals: Intervals | None
     trust: Trust | None
+    num_candidates: int | None = None
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """One policy's slates under one family of weights.
+
+    Attributes:
+        slates: what estimators see.
+        reach: how far the log reaches, a row per slot.
+        explored: effective sample size by share of exploration; empty where it cannot be told.
+    """
+
+    slates: PolicySlates
+    reach: pd.DataFrame
+    explored: Mapping[float, float]
 
 
 def ask_slates(
@@ -73,17 +79,27 @@ def ask_slates(
             "'bootstrap'"
         )
     log, chances, logged = read_question(frame, policies, behavior, asked.columns)
+    if asked.num_candidates is not None and asked.num_candidates < log.num_slots:
+        raise UserError(
+            f"num_candidates is {asked.num_candidates}, and slates have {log.num_slots} slots; give the "
+            "number of "
+            "items that slots are filled from, or None"
+        )
     predictions = {
-        name: _read_predictions((asked.predictions or {}).get(name), log, len(frame), policy=name)
+        name: read_predictions((asked.predictions or {}).get(name), log, len(frame), policy=name)
         for name in policies
     }
-    chosen = _choose(asked.estimators, list(chances.values()), logged, model=all(predictions.values()))
+    chosen = choose_estimators(
+        asked.estimators, list(chances.values()), logged, model=all(predictions.values())
+    )
     labels = cast(dict[str, SlateEstimator], label_estimators(cast(Sequence[Estimator], chosen)))
     tables = []
     for family in dict.fromkeys(each.family for each in labels.values()):
         mine = {label: each for label, each in labels.items() if each.family == family}
         extracted = {
-            name: _extract(family, chances[name], logged, log, predictions[name], wanted_by=", ".join(mine))
+            name: _extract(
+                family, chances[name], logged, log, predictions[name], asked, wanted_by=", ".join(mine)
+            )
             for name in policies
         }
         question = Question(
@@ -123,87 +139,16 @@ def read_question(
     return log, chances, read_probabilities(behavior, frame, log, policy="behavior", logged=True)
 
 
-Predicted = dict[str, tuple[Floats, Floats]]
-"""By objective, at the logged item and expected, ``[K, Q]`` each."""
-
-
-def _read_predictions(given: Any, log: SlateLog, num_rows: int, *, policy: str) -> Predicted:
-    if given is None:
-        return {}
-    names = list(log.rewards)
-    if isinstance(given, PredictedRewards):
-        given = dict.fromkeys(names, given) if len(names) == 1 else {}
-    missing = [name for name in names if name not in given]
-    if missing:
-        raise UserError(
-            f"predictions of {missing} for policy {policy!r} are missing; give PredictedRewards for each "
-            "objective"
-        )
-    read: Predicted = {}
-    for name in names:
-        logged, expected = given[name].logged, given[name].expected
-        if logged.shape != (num_rows,) or not (np.isfinite(logged) & np.isfinite(expected)).all():
-            raise UserError(
-                f"predictions of {name!r} for policy {policy!r} have shape {logged.shape} or hold missing "
-                "or infinite "
-                f"values; they need one number for each of the {num_rows} rows"
-            )
-        # A slot that a slate does not have brings in nothing, and a model knows that.
-        read[name] = (log.by_slot(logged, fill=0.0), log.by_slot(expected, fill=0.0))
-    return read
-
-
-def _choose(
-    estimators: Sequence[SlateEstimator] | None,
-    policies: Sequence[PolicyChances],
-    behavior: PolicyChances,
-    *,
-    model: bool,
-) -> list[SlateEstimator]:
-    if estimators is not None:
-        lacking = [each.name for each in estimators if each.needs == "model" and not model]
-        if lacking:
-            raise UserError(
-                f"estimators {lacking} need predictions for every policy; give predictions=, for instance "
-                "from "
-                "fit_cascade_model"
-            )
-        return list(estimators)
-    everything: list[SlateEstimator] = [
-        SlateInversePropensity(),
-        SelfNormalizedSlateInversePropensity(),
-        IndependentInversePropensity(),
-        SelfNormalizedIndependentInversePropensity(),
-        RewardInteractionInversePropensity(),
-        SelfNormalizedRewardInteraction(),
-        CascadeDoublyRobust(),
-        SelfNormalizedCascadeDoublyRobust(),
-    ]
-    chosen = [
-        each
-        for each in everything
-        if all(FAMILIES[each.family] in side.kinds for side in (*policies, behavior))
-        and (model or each.needs != "model")
-    ]
-    if not chosen:
-        kinds = {side.policy: sorted(side.kinds) for side in (*policies, behavior)}
-        raise UserError(
-            f"the policies have no kind of probability in common: {kinds}. An estimator divides the "
-            "evaluation "
-            "policy's by the behavior policy's of the same kind; give one kind for both"
-        )
-    return chosen
-
-
 def _extract(
     family: str,
     chances: PolicyChances,
     logged: PolicyChances,
     log: SlateLog,
     predictions: Predicted,
+    asked: SlateQuestion,
     *,
     wanted_by: str,
-) -> tuple[PolicySlates, pd.DataFrame]:
+) -> Extracted:
     """The slates of one policy, and how far the log reaches."""
     weights = slate_weights(family, chances, logged, log, wanted_by=wanted_by)
     reach = slot_table(weights, log.keys)
@@ -213,27 +158,32 @@ def _extract(
         predicted={name: both[0] for name, both in predictions.items()},
         expected={name: both[1] for name, both in predictions.items()},
     )
-    return slates, reach
+    explored: dict[float, float] = {}
+    if asked.num_candidates is not None and family in ("slate", "head", "marginal"):
+        explored = sizes_with_exploration(
+            family, chances.kinds[family], logged.kinds[family], num_candidates=asked.num_candidates
+        )
+    return Extracted(slates, reach, explored)
 
 
-def _answer_family(
-    log: SlateLog, extracted: Mapping[str, tuple[PolicySlates, pd.DataFrame]], question: Question
-) -> pd.DataFrame:
-    source = SlateSource(log.rewards, log.keys, {name: slates for name, (slates, _) in extracted.items()})
+def _answer_family(log: SlateLog, extracted: Mapping[str, Extracted], question: Question) -> pd.DataFrame:
+    source = SlateSource(log.rewards, log.keys, {name: each.slates for name, each in extracted.items()})
     table = answer(
         source,
         question,
-        overlaps=lambda: {name: overlap_of_slates(reach) for name, (_, reach) in extracted.items()},
+        overlaps=lambda: {
+            name: overlap_of_slates(each.reach, each.explored) for name, each in extracted.items()
+        },
         clustered=log.clustered,
     )
-    for name, (_, reach) in extracted.items():
+    for name, each in extracted.items():
         # A difference stands on both of its policies.
         mine = (table["policy"] == name) | (name == question.baseline)
-        largest = float(reach["largest_weight"].max())
+        largest = float(each.reach["largest_weight"].max())
         table.loc[mine, "largest_weight"] = np.maximum(
             table.loc[mine, "largest_weight"].to_numpy(dtype=np.float64), largest
         )
-        doubt = slots_with_wrong_weights(reach, question.trust)
+        doubt = slots_with_wrong_weights(each.reach, question.trust)
         table.loc[mine, "status"] = [_status(status, doubt) for status in table.loc[mine, "status"]]
     return table
 

@@ -40,6 +40,7 @@ def evaluate_slates(
     utilities: Mapping[str, Mapping[str, float]] | None = None,
     intervals: Intervals | None = None,
     trust: Trust | None = None,
+    num_candidates: int | None = None,
 ) -> pd.DataFrame:
     """What slates would have brought in under another policy, and whether the log can say so.
 
@@ -63,6 +64,8 @@ def evaluate_slates(
         intervals: method (``analytic`` or ``bootstrap``), level, resamples; the unit is the slate or the
             user.
         trust: thresholds of abstention.
+        num_candidates: how many items slots are filled from, about; with it, an abstention says how much
+            uniform exploration would help.
 
     Returns:
         As ``evaluate``: a row per objective (or utility) and estimator. Effective sample size and mean weight
@@ -73,7 +76,9 @@ def evaluate_slates(
     """
     columns = _columns(request, slot, item, rewards, user)
     by_policy = None if predictions is None else {EVALUATION: predictions}
-    question = SlateQuestion(columns, None, estimators, by_policy, utilities, intervals, trust)
+    question = SlateQuestion(
+        columns, None, estimators, by_policy, utilities, intervals, trust, num_candidates
+    )
     return ask_slates(log, {EVALUATION: evaluation}, behavior, question)
 
 
@@ -93,6 +98,7 @@ def compare_slates(
     utilities: Mapping[str, Mapping[str, float]] | None = None,
     intervals: Intervals | None = None,
     trust: Trust | None = None,
+    num_candidates: int | None = None,
 ) -> pd.DataFrame:
     """Paired differences of several policies of slates from one of them, or from the policy that logged.
 
@@ -112,6 +118,7 @@ def compare_slates(
         utilities: as in ``evaluate_slates``.
         intervals: as in ``evaluate_slates``.
         trust: as in ``evaluate_slates``.
+        num_candidates: as in ``evaluate_slates``.
 
     Returns:
         As ``evaluate_slates``, a row per policy, objective and estimator; ``value`` is policy minus baseline.
@@ -125,7 +132,9 @@ def compare_slates(
             "at least one other"
         )
     columns = _columns(request, slot, item, rewards, user)
-    question = SlateQuestion(columns, baseline, estimators, predictions, utilities, intervals, trust)
+    question = SlateQuestion(
+        columns, baseline, estimators, predictions, utilities, intervals, trust, num_candidates
+    )
     return ask_slates(log, policies, behavior, question)
 
 

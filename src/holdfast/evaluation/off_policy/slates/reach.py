@@ -5,13 +5,16 @@ Q slates, K slots, G users.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
 from holdfast.core.arrays import Floats
-from holdfast.evaluation.off_policy.overlap import Overlap, OverlapCounter
+from holdfast.evaluation.off_policy.overlap import EXPLORATION, Overlap, OverlapCounter
 from holdfast.evaluation.off_policy.trust import Trust
 
 
@@ -48,7 +51,39 @@ def slot_table(weights: Floats, keys: NDArray[np.uint64]) -> pd.DataFrame:
     )
 
 
-def overlap_of_slates(slots: pd.DataFrame) -> Overlap:
+def sizes_with_exploration(
+    family: str, wanted: Floats, logged: Floats, *, num_candidates: int
+) -> dict[float, float]:
+    """Effective sample size, in the weakest slot, of a log with so much more exploration.
+
+    A share ``e`` of slates would be drawn uniformly from ``C`` candidates, so that a chance becomes
+    ``(1 - e) p_b + e u`` and the mean of squared weights ``E_b[p_e^2 / (p_b ((1 - e) p_b + e u))]``. What the
+    evaluation policy shows and the log cannot hold, one minus the mean weight, is taken as a single item.
+
+    Args:
+        family: ``slate``, ``head`` or ``marginal``.
+        wanted: evaluation policy's chances, ``[K, Q]``.
+        logged: behavior policy's chances, ``[K, Q]``.
+        num_candidates: C, at least K.
+
+    Returns:
+        By share of exploration.
+    """
+    num_slots, num_slates = wanted.shape
+    slots = np.arange(1, num_slots + 1) if family == "head" else np.full(num_slots, num_slots)
+    count = np.ones(num_slots) if family == "marginal" else slots
+    uniform = np.array([1.0 / math.perm(num_candidates, int(each)) for each in count])[:, None]
+    weights = wanted / logged
+    missing = np.maximum(1.0 - weights.mean(axis=1), 0.0)
+    sizes = {}
+    for share in EXPLORATION:
+        explored = (1.0 - share) * logged + share * uniform
+        second = (weights * wanted / explored).mean(axis=1) + missing / (share * uniform[:, 0])
+        sizes[share] = float(num_slates / second.max()) if second.max() > 0.0 else math.inf
+    return sizes
+
+
+def overlap_of_slates(slots: pd.DataFrame, explored: Mapping[float, float]) -> Overlap:
     """What advice needs to know. Only logged items' chances are known, so what was never logged is not."""
     return Overlap(
         num_rows=int(slots["rows"].iloc[0]),
@@ -56,7 +91,7 @@ def overlap_of_slates(slots: pd.DataFrame) -> Overlap:
         support_violation=0.0,
         never_logged=(),
         by_slot=slots.assign(support_violation=0.0),
-        size_with_exploration={},
+        size_with_exploration=dict(explored),
         counter=OverlapCounter(),
     )
 
