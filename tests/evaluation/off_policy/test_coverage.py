@@ -45,8 +45,7 @@ def run(make_bandit, *, replications, estimators=UNBIASED, intervals=None, **set
     return np.array(covered), np.array(answered)
 
 
-# With 200 replications the standard error of a coverage of .95 is .0154; the bounds are three of them; with 80 logs
-# it is .0244, and they are at .877.
+# The standard error of a coverage of .95 is .0154 with 200 logs and .0244 with 80; the bounds are three of them.
 def test_answers_cover(make_bandit):
     covered, answered = run(make_bandit, replications=200)
     assert answered.mean() > 0.95
@@ -65,7 +64,7 @@ def test_users_are_not_rows(make_bandit):
         bandit = make_bandit(seed, **settings)
         table = evaluate(bandit.frame, bandit.policy, estimators=estimators, context=CONTEXT, user=None)
         ignorant.append(covers(table, bandit.truth))
-    # The model explains little of what a user's rows share in IPS; in DR almost all that is left is shared.
+    # What is left of DR's variance is almost all between users; IPS varies within them too.
     assert np.mean(ignorant, axis=0)[1] < 0.75
 
 

@@ -428,3 +428,21 @@ def test_bounded_intervals_refuse_what_they_cannot_do(make_bandit):
         )
     with pytest.raises(ValueError, match="needs largest_weight"):
         Intervals(method="clopper_pearson")
+
+
+def test_a_guaranteed_interval_answers_where_a_normal_one_does_not():
+    frame = pd.DataFrame({"action": [0, 1] * 150, "propensity": 0.5, "reward": 0.0})
+    half = np.full((300, 2), 0.5)
+    normal = evaluate(frame, half, False, [InversePropensity()]).iloc[0]
+    assert not is_answer(normal["status"])
+    for settings in (
+        Intervals(method="empirical_bernstein", largest_weight=1.0),
+        Intervals(method="anytime"),
+    ):
+        row = evaluate(frame, half, False, [InversePropensity()], intervals=settings).iloc[0]
+        assert is_answer(row["status"])
+        assert row["low"] == 0.0
+        assert 0.0 < row["high"] < 0.2
+    wrong = frame.assign(propensity=0.8)
+    row = evaluate(wrong, half, False, [InversePropensity()], intervals=Intervals(method="anytime")).iloc[0]
+    assert not is_answer(row["status"])

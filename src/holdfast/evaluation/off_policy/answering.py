@@ -17,6 +17,7 @@ from holdfast.evaluation.off_policy.joint_estimate import gather_joint_estimate
 from holdfast.evaluation.off_policy.moments import Moments, gather_moments
 from holdfast.evaluation.off_policy.overlap import Overlap
 from holdfast.evaluation.off_policy.question import BEHAVIOR, REFERENCES, Question, describe_setting_of
+from holdfast.evaluation.off_policy.reduced_weights import CountingSource
 from holdfast.evaluation.off_policy.result_table import Asked, Gathered, result_table
 from holdfast.evaluation.off_policy.rounds import BlockSource
 from holdfast.evaluation.off_policy.tuning import Tuned, choose_by_error, choose_by_slope
@@ -52,8 +53,9 @@ def answer(
         combinations[len(asked) + row] = each.bias_coefficients
     for row, place in enumerate(plain.values()):
         combinations[2 * len(asked) + row, place] = 1.0
+    counting = CountingSource(source, list(dict.fromkeys(cell for each in asked for cell in each.cells)))
     joint = gather_joint_estimate(
-        source,
+        counting,
         cells,
         moments,
         combinations,
@@ -69,7 +71,7 @@ def answer(
         weights=moments.weights,
         overlaps=overlaps(),
         clustered=clustered,
-        source=source,
+        source=counting,
     )
     return result_table(asked, gathered, question)
 

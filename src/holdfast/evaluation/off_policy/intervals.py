@@ -7,6 +7,8 @@ from dataclasses import dataclass
 METHODS = ("analytic", "bootstrap", "empirical_bernstein", "clopper_pearson", "anytime")
 BOUNDED_METHODS = ("empirical_bernstein", "clopper_pearson", "anytime")
 """Hold for every number of rows, but only for independent rows, bounded rewards and some estimators."""
+GUARANTEED_METHODS = ("empirical_bernstein", "anytime")
+"""Hold by proof, so that few or uneven rows make them wide and not wrong."""
 
 ESTIMATORS_OF_METHOD = {
     "empirical_bernstein": ("ips", "snips"),

@@ -18,11 +18,12 @@ from holdfast.core.arrays import Floats
 from holdfast.evaluation.off_policy.bookkeeping import PlainMean
 from holdfast.evaluation.off_policy.bounded_intervals import bounded_interval
 from holdfast.evaluation.off_policy.columns import Cell
-from holdfast.evaluation.off_policy.intervals import BOUNDED_METHODS
+from holdfast.evaluation.off_policy.intervals import BOUNDED_METHODS, GUARANTEED_METHODS
 from holdfast.evaluation.off_policy.joint_estimate import JointEstimate
 from holdfast.evaluation.off_policy.overlap import Overlap
 from holdfast.evaluation.off_policy.question import Question
-from holdfast.evaluation.off_policy.rounds import BlockSource, WeightRange
+from holdfast.evaluation.off_policy.reduced_weights import CountingSource
+from holdfast.evaluation.off_policy.rounds import WeightRange
 from holdfast.evaluation.off_policy.trust import OK, Evidence, advice, reasons_to_abstain, status_of
 
 NUMBERS = (
@@ -78,7 +79,7 @@ class Gathered:
         weights: by policy, the ends of the weights.
         overlaps: by policy.
         clustered: whether units are users.
-        source: the log, for intervals that need its order.
+        source: the log, which has counted reduced weights, and has the order that some intervals need.
     """
 
     joint: JointEstimate
@@ -88,7 +89,7 @@ class Gathered:
     weights: Mapping[str, WeightRange]
     overlaps: Mapping[str, Overlap]
     clustered: bool
-    source: BlockSource
+    source: CountingSource
 
     def mean(self, policy: str, objective: str, quantity: str) -> float:
         """A plain mean."""
@@ -118,9 +119,12 @@ def result_table(asked: Sequence[Asked], gathered: Gathered, question: Question)
 def _row(index: int, asked: Asked, gathered: Gathered, question: Question) -> dict[str, object]:
     evidences = [_evidence(index, asked, cell, gathered) for cell in asked.cells]
     weakest = min(evidences, key=lambda each: each.effective_sample_size)
+    guaranteed = question.intervals.method in GUARANTEED_METHODS
     reasons = list(
         dict.fromkeys(
-            reason for evidence in evidences for reason in reasons_to_abstain(evidence, question.trust)
+            reason
+            for evidence in evidences
+            for reason in reasons_to_abstain(evidence, question.trust, guaranteed=guaranteed)
         )
     )
     low, high, complaint = _interval(index, asked, gathered, question)
@@ -138,8 +142,8 @@ def _row(index: int, asked: Asked, gathered: Gathered, question: Question) -> di
         "low": low,
         "high": high,
         "effective_sample_size": weakest.effective_sample_size,
-        "largest_weight": max(_largest(cell, gathered) for cell in asked.cells),
-        "clipped_share": max(_clipped_share(cell, gathered) for cell in asked.cells),
+        "largest_weight": max(gathered.source.largest[cell] for cell in asked.cells),
+        "clipped_share": max(gathered.source.reduced_share(cell) for cell in asked.cells),
         "mean_weight": weakest.mean_weight,
         "support_violation": max(each.support_violation for each in evidences),
         "informative_units": min(each.informative for each in evidences),
@@ -174,26 +178,6 @@ def _evidence(index: int, asked: Asked, cell: Cell, gathered: Gathered) -> Evide
         bias=float(joint.values[place]) if reduced else 0.0,
         bias_error=float(joint.standard_errors[place]) if reduced else 0.0,
     )
-
-
-def _largest(cell: Cell, gathered: Gathered) -> float:
-    if cell.estimator.needs == "balanced":
-        blocks = gathered.source.blocks()
-        rounds = (block.rounds[cell.policy, cell.objective].balanced_weight for block in blocks)
-        return max(float(weight.max()) for weight in rounds if weight is not None)
-    return gathered.weights[cell.policy].largest
-
-
-def _clipped_share(cell: Cell, gathered: Gathered) -> float:
-    above = cell.estimator.reduced_above
-    if above == math.inf or (cell.estimator.needs != "balanced" and above >= _largest(cell, gathered)):
-        return 0.0
-    clipped = 0
-    for block in gathered.source.blocks():
-        rounds = block.rounds[cell.policy, cell.objective]
-        weight = rounds.balanced_weight if cell.estimator.needs == "balanced" else rounds.weight
-        clipped += 0 if weight is None else int((weight > above).sum())
-    return clipped / gathered.num_rows
 
 
 def _interval(

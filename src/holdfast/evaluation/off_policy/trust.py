@@ -70,13 +70,22 @@ class Evidence:
     bias_error: float = 0.0
 
 
-def reasons_to_abstain(evidence: Evidence, trust: Trust) -> list[str]:
-    """Why an estimate is no answer, each with its number; empty where it is one."""
+def reasons_to_abstain(evidence: Evidence, trust: Trust, *, guaranteed: bool = False) -> list[str]:
+    """Why an estimate is no answer, each with its number; empty where it is one.
+
+    Args:
+        evidence: what the log holds.
+        trust: thresholds.
+        guaranteed: whether the interval holds for every number of rows; it then takes wrong weights or
+            missing support to abstain.
+    """
     if evidence.num_units < 2:
         return [f"only one of the {evidence.unit}, so nothing tells how uncertain the value is"]
     if evidence.value is None or evidence.standard_error is None:
         return ["the evaluation policy would choose none of the logged actions (all weights are 0)"]
     error = evidence.standard_error
+    if guaranteed:
+        return _wrong_weights(evidence, trust, error)
     if error == 0.0:
         return [
             f"all {evidence.num_units} {evidence.unit} say the same, so there is no evidence of uncertainty"
@@ -92,6 +101,18 @@ def reasons_to_abstain(evidence: Evidence, trust: Trust) -> list[str]:
             f"about {evidence.informative:.0f} of {evidence.num_units} {evidence.unit} decide the estimate, "
             f"and it takes {trust.min_informative:g}"
         )
+    reasons += _wrong_weights(evidence, trust, error)
+    if abs(evidence.bias) + evidence.bias_error > trust.max_bias * error:
+        reasons.append(
+            f"reducing the weights moves the value by {evidence.bias:.2g} +- {evidence.bias_error:.2g}, "
+            f"against a standard error of {error:.2g}"
+        )
+    return reasons
+
+
+def _wrong_weights(evidence: Evidence, trust: Trust, error: float) -> list[str]:
+    """Reasons that no number of rows would remove."""
+    reasons = []
     # Rounding alone moves the mean of equal weights by less than this.
     slack = trust.max_weight_error * evidence.mean_weight_error + 1e-6
     if abs(evidence.mean_weight - 1.0) > slack:
@@ -102,11 +123,6 @@ def reasons_to_abstain(evidence: Evidence, trust: Trust) -> list[str]:
     if evidence.support_violation * evidence.reward_spread > trust.max_bias * error:
         reasons.append(
             f"{100 * evidence.support_violation:.2g} % of the policy's choices are of actions never logged"
-        )
-    if abs(evidence.bias) + evidence.bias_error > trust.max_bias * error:
-        reasons.append(
-            f"reducing the weights moves the value by {evidence.bias:.2g} +- {evidence.bias_error:.2g}, "
-            f"against a standard error of {error:.2g}"
         )
     return reasons
 
