@@ -206,6 +206,7 @@ def test_any_reward_model_serves():
         estimators=[OffCEM()],
     )
     assert table["value"].notna().all()
+    assert (table["setting"] == "").all()
 
 
 def test_what_was_never_logged_of_an_embedding_is_seen():
@@ -260,3 +261,11 @@ def test_an_embedding_that_could_not_be_logged_is_refused():
     table = np.array([[1.0, 0.0]] * 4)
     with pytest.raises(ValueError, match="chance 0 under every action"):
         values(embeddings=EmbeddingByChance(table, np.array([0, 1, 0, 0])))
+
+
+def test_one_row_abstains():
+    table = evaluate_many_actions(
+        Small.frame.iloc[:1], Small.evaluation[:1], behavior=Small.behavior[:1], embeddings=Small.embeddings
+    )
+    assert table["estimator"].tolist() == ["mips", "snmips"]
+    assert table["status"].str.contains("the log cannot say").all()

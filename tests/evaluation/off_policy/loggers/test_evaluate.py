@@ -210,6 +210,7 @@ def test_names_columns_and_utilities():
         utilities={"sum": {"reward": 1.0, "other": 1.0}},
     )
     assert tuple(table.columns) == COLUMNS
+    assert (table["setting"] == "").all()
     assert table["objective"].tolist() == ["reward", "other", "sum"]
     assert table["value"].iloc[2] == pytest.approx(1.0, rel=1e-12)
 

@@ -65,6 +65,10 @@ def test_against_sums_made_by_hand():
         assert values[name] == pytest.approx(value, rel=1e-12), name
 
 
+def test_estimators_have_no_settings_to_report():
+    assert (evaluate_slates(hand_log(), WANTED, behavior=LOGGED)["setting"] == "").all()
+
+
 def test_cascade_dr_by_hand():
     """With q = 1 and an expected q of 2 in slot 0 and 3 in slot 1."""
     predictions = PredictedRewards(np.ones(6), np.tile([2.0, 3.0], 3))
@@ -332,6 +336,8 @@ def test_what_else_is_refused():
     refused("num_candidates is 1", num_candidates=1)
     with pytest.raises(ValueError, match="name at least one"):
         compare_slates(hand_log(), {}, behavior=LOGGED)
+    with pytest.raises(ValueError, match="none of the policies"):
+        compare_slates(hand_log(), {"new": WANTED}, behavior=LOGGED, predictions={"click": None})
     with pytest.raises(ValueError, match="baseline is 'old'"):
         compare_slates(hand_log(), {"new": WANTED}, behavior=LOGGED, baseline="old")
 

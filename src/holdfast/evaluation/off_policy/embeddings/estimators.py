@@ -27,7 +27,11 @@ class MarginalizedInversePropensity:
     name: ClassVar[str] = "mips"
     needs: ClassVar[str] = "weights"
     reference: ClassVar[str] = ""
-    reduced_above: ClassVar[float] = math.inf
+
+    @property
+    def reduced_above(self) -> float:
+        """No weight is reduced."""
+        return math.inf
 
     def terms(self, rounds: Rounds) -> Terms:
         """``mean(w r)``."""
@@ -44,7 +48,11 @@ class SelfNormalizedMarginalizedInversePropensity:
     name: ClassVar[str] = "snmips"
     needs: ClassVar[str] = "weights"
     reference: ClassVar[str] = ""
-    reduced_above: ClassVar[float] = math.inf
+
+    @property
+    def reduced_above(self) -> float:
+        """No weight is reduced."""
+        return math.inf
 
     def terms(self, rounds: Rounds) -> Terms:
         """``sum(w r) / sum(w)``."""
@@ -64,7 +72,11 @@ class OffCEM:
     name: ClassVar[str] = "off_cem"
     needs: ClassVar[str] = "model"
     reference: ClassVar[str] = ""
-    reduced_above: ClassVar[float] = math.inf
+
+    @property
+    def reduced_above(self) -> float:
+        """No weight is reduced."""
+        return math.inf
 
     def terms(self, rounds: Rounds) -> Terms:
         """``mean(dm + w (r - q))``."""

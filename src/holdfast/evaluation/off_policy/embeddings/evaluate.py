@@ -33,6 +33,7 @@ from holdfast.evaluation.off_policy.policy_probabilities import (
     action_labels,
     read_policy,
 )
+from holdfast.evaluation.off_policy.reward_predictions import NUM_FOLDS
 from holdfast.evaluation.off_policy.trust import Trust
 
 _EMBEDDING, _PROPENSITY = "embedding", "embedding_propensity"
@@ -120,7 +121,7 @@ def evaluate_many_actions(
     else:
         embedding = read_embeddings(embeddings, num_actions=num_actions, labels=labels)
     predictions = None
-    if reward_model is not False and _wants_model(estimators, embedding):
+    if reward_model is not False and _wants_model(estimators, embedding, log):
         predictions = predict_actions(
             feedback,
             log,
@@ -228,10 +229,10 @@ def _marginal_frame(
 
 
 def _wants_model(
-    estimators: Sequence[Estimator] | None, embedding: FixedEmbedding | EmbeddingByChance
+    estimators: Sequence[Estimator] | None, embedding: FixedEmbedding | EmbeddingByChance, log: Feedback
 ) -> bool:
     if estimators is None:
-        return isinstance(embedding, FixedEmbedding)
+        return isinstance(embedding, FixedEmbedding) and log.num_rows >= 2 * NUM_FOLDS
     return any(each.needs == "model" for each in estimators)
 
 

@@ -98,7 +98,6 @@ class WeightedLoggers:
     estimator: InversePropensity | DoublyRobust = field(default_factory=InversePropensity)
     propensities: ClassVar[str] = "own"
     reference: ClassVar[str] = ""
-    reduced_above: ClassVar[float] = math.inf
 
     def __post_init__(self) -> None:
         if not isinstance(self.estimator, InversePropensity | DoublyRobust) or self.estimator.reference:
@@ -117,6 +116,11 @@ class WeightedLoggers:
     def needs(self) -> str:
         """As the estimator."""
         return self.estimator.needs
+
+    @property
+    def reduced_above(self) -> float:
+        """No weight is reduced."""
+        return math.inf
 
     def terms(self, rounds: Rounds) -> Terms:
         """``sum_l alpha_l V_l``."""

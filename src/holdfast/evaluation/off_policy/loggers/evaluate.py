@@ -109,20 +109,7 @@ def evaluate_several_loggers(
     )
     log, read = read_log(frame, {EVALUATION: policy_probabilities}, columns, actions=actions)
     policy = read[EVALUATION]
-    needed = {"weights", "model"} if estimators is None else {each.needs for each in estimators}
-    plan = ModelPlan(None, None, None, log)
-    if "model" in needed and _can_have_model(reward_model, policy, log, asked=estimators is not None):
-        plan = plan_models(
-            frame,
-            log,
-            columns,
-            reward_model=reward_model,
-            mrdr_reward_model=None,
-            needed=needed,
-            all_actions_known=policy.num_actions is not None,
-            num_actions=policy.num_actions or 0,
-            seed=intervals.seed,
-        )
+    plan = _plan(frame, log, columns, policy, reward_model, estimators, seed=intervals.seed)
     chosen = _choose(estimators, model=plan.has_model, mixture=chances is not None)
     labels = label_estimators(chosen)
     tables = []
@@ -176,10 +163,36 @@ def _answer(
     return table
 
 
-def _can_have_model(reward_model: Any, policy: PolicyProbabilities, log: Feedback, *, asked: bool) -> bool:
-    """Whether to try: always where an estimator that needs one was asked for, if only for the message."""
-    possible = policy.num_actions is not None or reward_model is not None
-    return asked or (reward_model is not False and possible and log.num_rows >= 2 * NUM_FOLDS)
+def _plan(
+    frame: pd.DataFrame,
+    log: Feedback,
+    columns: FeedbackColumns,
+    policy: PolicyProbabilities,
+    reward_model: Any,
+    estimators: Sequence[LoggersEstimator] | None,
+    *,
+    seed: int,
+) -> ModelPlan:
+    """The reward model: where an estimator that needs one was asked for, or where there can be one."""
+    possible = reward_model is not False and (policy.num_actions is not None or reward_model is not None)
+    wanted = possible and log.num_rows >= 2 * NUM_FOLDS
+    needed = {"weights", "model"}
+    if estimators is not None:
+        needed = {each.needs for each in estimators}
+        wanted = "model" in needed
+    if not wanted:
+        return ModelPlan(None, None, None, log)
+    return plan_models(
+        frame,
+        log,
+        columns,
+        reward_model=reward_model,
+        mrdr_reward_model=None,
+        needed=needed,
+        all_actions_known=policy.num_actions is not None,
+        num_actions=policy.num_actions or 0,
+        seed=seed,
+    )
 
 
 def _choose(

@@ -85,6 +85,11 @@ def ask_slates(
             "number of "
             "items that slots are filled from, or None"
         )
+    unknown = [name for name in asked.predictions or {} if name not in policies]
+    if unknown:
+        raise UserError(
+            f"predictions are given for {unknown}, which are none of the policies {list(policies)}"
+        )
     predictions = {
         name: read_predictions((asked.predictions or {}).get(name), log, len(frame), policy=name)
         for name in policies

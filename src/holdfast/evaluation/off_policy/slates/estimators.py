@@ -60,7 +60,11 @@ class _UnreducedWeights:
 
     needs: ClassVar[str] = "weights"
     reference: ClassVar[str] = ""
-    reduced_above: ClassVar[float] = math.inf
+
+    @property
+    def reduced_above(self) -> float:
+        """No weight is reduced."""
+        return math.inf
 
 
 @dataclass(frozen=True)
