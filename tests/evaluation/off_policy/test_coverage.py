@@ -45,7 +45,7 @@ def run(make_bandit, *, replications, estimators=UNBIASED, intervals=None, **set
     return np.array(covered), np.array(answered)
 
 
-# The standard error of a coverage of .95 is .0154 with 200 logs and .0244 with 80; the bounds are three of them.
+# The standard error of a coverage of .95 is .0154 with 200 logs and .0244 with 80; bounds are three of them.
 def test_answers_cover(make_bandit):
     covered, answered = run(make_bandit, replications=200)
     assert answered.mean() > 0.95

@@ -269,6 +269,8 @@ def test_answers_on_a_good_log(make_bandit):
         ({"propensity": [0.5, 0.5, 1.5, 0.5, 0.5]}, r"outside \(1e-12, 1\]"),
         ({"propensity": 1e-300}, "5 of 5 propensities"),
         ({"propensity": "high"}, "not numeric"),
+        ({"propensity": "0.5"}, "not numeric"),
+        ({"reward": pd.Timestamp("2020-01-01")}, "not numeric"),
         ({"reward": [1.0, np.nan, 0.0, 0.0, 0.0]}, "not known yet"),
         ({"reward": [1.0, np.inf, 0.0, 0.0, 0.0]}, "infinite"),
         ({"action": [0, 2, 0, 1, 0]}, "1 logged actions are not among the 2"),
@@ -308,6 +310,8 @@ def test_other_mistakes_are_refused(hand):
         evaluate(hand.frame[:0], hand.policy[:0])
     with pytest.raises(UserError, match=r"no column \['clicked'\]"):
         evaluate(hand.frame, hand.policy, rewards="clicked")
+    with pytest.raises(UserError, match="several columns named"):
+        evaluate(pd.concat([hand.frame, hand.frame[["reward"]]], axis=1), hand.policy)
     with pytest.raises(UserError, match="needs a reward model"):
         evaluate(hand.frame, hand.policy, False, [DoublyRobust()])
     with pytest.raises(UserError, match="do not fit"):

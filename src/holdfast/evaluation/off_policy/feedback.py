@@ -98,6 +98,9 @@ def read_feedback(
             f"the feedback has no column {missing}; it has {list(frame.columns)}. Name yours with "
             "action=, propensity=, rewards= or context="
         )
+    twice = [name for name in wanted if (frame.columns == name).sum() > 1]
+    if twice:
+        raise UserError(f"the feedback has several columns named {twice}; give each a name of its own")
     if frame.empty:
         raise UserError("the feedback has no rows; nothing can be estimated from it")
     keys, clustered = _keys(frame, columns.user, first_row=first_row)
@@ -139,13 +142,16 @@ def _action_codes(logged: pd.Series, actions: Sequence[object] | None) -> Ints:
     values = logged.to_numpy()
     if not np.issubdtype(values.dtype, np.integer):
         raise UserError(
-            f"column {logged.name!r} holds labels such as {values[0]!r}; pass actions=[...], the labels in "
-            "the order of the policy's columns, or give the policy as a data frame with a column per action"
+            f"column {logged.name!r} holds labels such as {values.tolist()[0]!r}; pass actions=[...], the "
+            "labels in the order of the policy's columns, or a data frame of probabilities with a column per action"
         )
     return values.astype(np.int64)
 
 
 def _numbers(column: pd.Series) -> Floats:
+    # Dates and texts would convert, into numbers that nobody meant.
+    if not (pd.api.types.is_numeric_dtype(column) or column.dtype == object):
+        raise UserError(f"column {column.name!r} is not numeric: it holds {column.dtype}")
     try:
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
