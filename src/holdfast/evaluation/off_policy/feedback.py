@@ -143,7 +143,7 @@ def _action_codes(logged: pd.Series, actions: Sequence[object] | None) -> Ints:
     if not np.issubdtype(values.dtype, np.integer):
         raise UserError(
             f"column {logged.name!r} holds labels such as {values.tolist()[0]!r}; pass actions=[...], the "
-            "labels in the order of the policy's columns, or a data frame of probabilities with a column per action"
+            "labels in the order of the policy's columns, or a data frame with a column per action"
         )
     return values.astype(np.int64)
 
