@@ -34,6 +34,7 @@ def draw(table: pd.DataFrame, path: Path, *, history: str = "none", world: str =
         panel.axvline(0.0, color="#888888", linewidth=0.8)
         panel.set_title(title, fontsize=9)
         panel.tick_params(labelsize=8)
+        panel.locator_params(axis="x", nbins=5)
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()
     figure.suptitle(
