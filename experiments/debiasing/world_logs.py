@@ -23,7 +23,7 @@ from holdfast.simulation.policies.oracles import expected_dwell
 from holdfast.simulation.policies.plackett_luce import PlackettLuce
 from holdfast.simulation.policies.privileged import CandidateTruth
 from holdfast.simulation.policies.random_slates import UniformSlates
-from holdfast.simulation.policies.rows import moments, request_rows
+from holdfast.simulation.policies.rows import request_rows
 from holdfast.simulation.policies.scored import ScoredPolicy
 from holdfast.simulation.policy import Policy, PopularityAndTopics, Requests, Slates
 from holdfast.simulation.publishing import Publication
@@ -232,7 +232,9 @@ def _taken(asked: Asked, rows: Ints) -> Asked:
 def _of_moment(source: Logged, asked: Asked, log: Log, history: TrailingHistory) -> Candidates:
     requests, truth = asked.requests, asked.truth
     assert requests.seconds is not None
-    shown = moments(source.publication, day=requests.day, seconds=requests.seconds)
+    # The default world's days are in UTC, all equally long.
+    micros = np.round(requests.seconds * 1e6).astype(np.int64)
+    shown = np.asarray(source.publication.midnight(requests.day) + micros)
     rows = request_rows(requests, shown=shown, publication=source.publication)
     back = next_day_return(source.publication.parts, source.days[requests.day])
     return Candidates(
