@@ -232,13 +232,7 @@ def _taken(asked: Asked, rows: Ints) -> Asked:
 def _of_moment(source: Logged, asked: Asked, log: Log, history: TrailingHistory) -> Candidates:
     requests, truth = asked.requests, asked.truth
     assert requests.seconds is not None
-<<<<<<< HEAD
     shown = source.publication.moments(requests.day, requests.seconds)
-=======
-    # The default world's days are in UTC, all equally long.
-    micros = np.round(requests.seconds * 1e6).astype(np.int64)
-    shown = np.asarray(source.publication.midnight(requests.day) + micros)
->>>>>>> heads-2
     rows = request_rows(requests, shown=shown, publication=source.publication)
     back = next_day_return(source.publication.parts, source.days[requests.day])
     return Candidates(
