@@ -16,6 +16,7 @@ from holdfast.core.propensity import Propensity
 from holdfast.data.batches import TensorColumns
 from holdfast.models.heads.bernoulli import Bernoulli
 from holdfast.models.heads.focal_bernoulli import FocalBernoulli
+from holdfast.models.heads.zero_inflated_log_normal import ZeroInflatedLogNormal
 from holdfast.objectives.estimators.self_normalised import SelfNormalised
 from holdfast.objectives.propensities.examination import ExaminationByRandomSlots
 from holdfast.objectives.propensities.item_exposure import ItemExposure
@@ -32,6 +33,7 @@ from holdfast.training.propensities import (
     propensity_notes,
     row_weights,
     seen_labels,
+    weigh,
 )
 
 THETA = np.array([1.0, 0.5, 0.25])
@@ -240,6 +242,18 @@ def test_every_source_trains(toy: Any, tmp_path: Path, source: Any) -> None:
     assert result.propensities.source
     set_aside = isinstance(source, RandomisedSlice | NaiveBayes)
     assert (result.train_weights["click"].num_missing == 300) is set_aside
+
+
+@pytest.mark.parametrize("kind", ["auto", "none"])
+def test_a_dwell_head_of_all_rows_is_not_weighted_by_the_click(toy: Any, kind: Any) -> None:
+    window, weighting = slotted(toy), PropensityWeighting(kind=kind)
+    clicked = fit_source(PredictedClick(), window).on_train
+    everywhere = {**toy.heads, "dwell": ZeroInflatedLogNormal()}
+    with pytest.raises(UserError, match="ZeroInflatedLogNormal, which is defined on every row"):
+        weigh(window, clicked, weighting, everywhere)
+    weigh(window, clicked, weighting, toy.heads)
+    weigh(window, fit_source(Logged(), window).on_train, weighting, everywhere)
+    weigh(window, clicked, weighting, {"click": toy.heads["click"]})
 
 
 def test_bad_input_is_told_before_training(toy: Any, tmp_path: Path) -> None:

@@ -62,7 +62,12 @@ class Run:
 def prepare(run: Run, *, resume: bool) -> None:
     """Read the log, cut it in time, encode it: nothing is fitted on what was not known yet."""
     from holdfast.data.preparation import prepare_windows
-    from holdfast.training.propensities import check_one_propensity, fit_source, propensity_of
+    from holdfast.training.propensities import (
+        check_observed_after_click,
+        check_one_propensity,
+        fit_source,
+        propensity_of,
+    )
     from holdfast.training.targets import check_teachable
 
     plan = run.plan
@@ -94,6 +99,7 @@ def prepare(run: Run, *, resume: bool) -> None:
         weighting = plan.weighting.resolved(fitted.on_train, train.known)
         weighting.resolved(propensity_of(fitted, validation), validation.known)
         check_one_propensity(plan.estimator, fitted.on_train, weighting)
+        check_observed_after_click(fitted.on_train, {name: plan.heads[name] for name in objectives})
         history = [feature.name for feature in plan.history.features()]
         saved = save_prepared(
             run.folder.prepared,

@@ -23,7 +23,7 @@ from holdfast.core.propensity_checks import (
     feature_balance,
     propensity_calibration,
 )
-from holdfast.core.protocols import Head
+from holdfast.core.protocols import DwellHead, Head
 from holdfast.data.encoded import EncodedWindow
 from holdfast.objectives.estimators.rows import LossEstimator
 from holdfast.objectives.labels import interest_labels
@@ -123,8 +123,10 @@ def weigh(
     """Use a window's propensities: as weights of rows, or to correct labels, by what they are the chance of.
 
     Raises:
-        UserError: a row that counts has no propensity, or the click head cannot take corrected labels.
+        UserError: a row that counts has no propensity, the click head cannot take corrected labels, or the
+            dwell head needs no weights of clicks.
     """
+    check_observed_after_click(propensity, heads)
     weights, trust = row_weights(window, propensity, weighting)
     return Weighed(seen_labels(window, propensity, weighting, heads), weights, trust)
 
@@ -149,6 +151,27 @@ def check_one_propensity(
         f"objective.propensity is of {propensity.meaning!r}, and objective.estimator divides by the "
         f"predicted click as well: {why}; choose objective/estimator=naive, or objective/propensity=logged"
     )
+
+
+def check_observed_after_click(propensity: Propensity, heads: Mapping[str, Head]) -> None:
+    """Refuse to weight by the chance of a click what is known without one.
+
+    Whatever the weighting: metrics are weighted by the same propensities.
+
+    Raises:
+        UserError: a head that the propensities of a click would weight is defined on every row.
+    """
+    if propensity.meaning != "clicked":
+        return
+    for name in AFTER_CLICK:
+        head = heads.get(name)
+        if isinstance(head, DwellHead) and head.population == "all":
+            raise UserError(
+                f"objective.propensity is of 'clicked', but model.heads.{name} is {type(head).__name__}, "
+                "which is defined on every row: rows without a click would be weighted by the chance of one. "
+                "Choose objective/propensity=logged, or a head of opened rows such as "
+                f"model/heads/{name}=censored_log_normal"
+            )
 
 
 def row_weights(
