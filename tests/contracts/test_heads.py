@@ -341,6 +341,23 @@ def test_a_density_is_the_slope_of_survival(head: DensityHead) -> None:
     torch.testing.assert_close(density, slope, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.parametrize("head", DWELL, ids=name_of)
+def test_nobody_stays_longer_than_there_is_to_see_however_short_that_is(head: DwellHead) -> None:
+    content = torch.tensor([0.0, 0.05, 0.2, 0.4, 1.0, 3.0])
+    seconds = head.predict(parameters_for(head).float(), content)["dwell_seconds"]
+    assert (seconds >= 0.0).all()
+    assert (seconds <= content + 1e-6).all()
+
+
+@pytest.mark.parametrize("head", DWELL, ids=name_of)
+@pytest.mark.parametrize("extreme", [-100.0, 100.0])
+def test_survival_is_a_chance_in_single_precision_also_far_out(head: DwellHead, extreme: float) -> None:
+    parameters = torch.full((1, head.num_parameters), extreme)
+    moments = torch.tensor([[0.0, 1e-3, 1.0, 600.0]])
+    chance = head.survival(parameters, moments, torch.tensor([math.inf]))
+    assert ((chance >= 0.0) & (chance <= 1.0)).all(), chance
+
+
 @every_dwell_head
 def test_a_cut_row_says_only_that_it_was_at_least_so_long(head: DwellHead) -> None:
     """Whatever makes its loss smaller makes the stay longer, and sure to be longer costs nothing."""

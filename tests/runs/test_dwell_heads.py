@@ -20,6 +20,8 @@ def test_a_fitted_head_is_served_with_its_statistics(new_run, command):
     assert "test/dwell/log_score" not in metrics
     outputs = {each["name"] for each in read_json(run.bundle / "signature.json")["model"]["outputs"]}
     assert {"dwell_seconds", "dwell_median_seconds", "dwell_quantile_in_bucket"} <= outputs
+    described = read_json(run.bundle / "manifest.json")["heads"]["dwell"]
+    assert described["fitted"] == fitted["state"]
     checked = command("export", str(run.path), "--check")
     assert checked.code == 0, checked.err
     for note in fitted["state"]["notes"]:

@@ -16,6 +16,7 @@ from holdfast.core.errors import UserError
 from holdfast.core.files import whole_folder, write_json, write_text
 from holdfast.core.protocols import Fusion
 from holdfast.data.splits import Window
+from holdfast.models.fitted import state_of
 from holdfast.serving.bundle import (
     CONFIG_FILE,
     ENCODER_FOLDER,
@@ -166,7 +167,10 @@ def _versions(code_version: str) -> dict[str, Any]:
 
 
 def _describe_heads(model: Ranker) -> dict[str, Any]:
-    """Each objective's outputs with their units and numbers a row, and which of them ranks."""
+    """Each objective's outputs with their units and numbers a row, which of them ranks, and what was fitted.
+
+    The graph holds what was fitted as constants; here it says what the columns of an output stand for.
+    """
     described = {}
     for objective, head in model.heads.items():
         outputs = head.predict(torch.zeros(2, head.num_parameters), torch.ones(2))
@@ -176,6 +180,7 @@ def _describe_heads(model: Ranker) -> dict[str, Any]:
             "outputs": {
                 name: {"unit": _unit_of(name), "steps": each[0].numel()} for name, each in outputs.items()
             },
+            "fitted": state_of(head),
         }
     return described
 

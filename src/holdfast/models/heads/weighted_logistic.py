@@ -94,7 +94,9 @@ class WeightedLogistic:
 
     def survival(self, parameters: Tensor, seconds: Tensor, content_seconds: Tensor) -> Tensor:
         """Chance of more than ``seconds``, ``[B, G]``; the content's length plays no part."""
-        return torch.exp(-seconds * torch.exp(-self._log_mean(parameters))[:, None])
+        # Clamped, because 0 seconds of an infinite rate would be NaN in single precision.
+        rate = (-self._log_mean(parameters)).clamp(max=80.0).exp()
+        return torch.exp(-seconds * rate[:, None])
 
     def log_density(self, parameters: Tensor, seconds: Tensor, content_seconds: Tensor) -> Tensor:
         """Log-density of the logarithm of an exponential stay at ``seconds`` > 0, ``[B, G]``."""
