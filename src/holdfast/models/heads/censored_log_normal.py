@@ -99,7 +99,7 @@ class CensoredLogNormal:
         mean, scale = self.mean_and_scale(parameters)
         cap = content_seconds.to(mean.dtype).clamp(self.min_seconds, self.max_seconds)
         return {
-            # The floor of the cap is the model's, not the content's: nobody stays longer than there is to see.
+            # The cap's floor is the model's, not the content's: nobody stays longer than there is to see.
             "dwell_seconds": torch.minimum(log_normal.capped_mean(mean, scale, cap), content_seconds),
             "dwell_log_mean": mean,
             "dwell_log_scale": scale,

@@ -103,7 +103,7 @@ class Weibull:
         log_scale, shape = self.log_scale_and_shape(parameters)
         cap = content_seconds.to(shape.dtype).clamp(self.min_seconds, self.max_seconds)
         return {
-            # The floor of the cap is the model's, not the content's: nobody stays longer than there is to see.
+            # The cap's floor is the model's, not the content's: nobody stays longer than there is to see.
             "dwell_seconds": torch.minimum(
                 _capped_mean(log_scale, shape, cap), torch.minimum(cap, content_seconds)
             ),
