@@ -1,0 +1,235 @@
+"""Off-policy evaluation of data frames that several policies logged.
+
+N rows, A actions, L loggers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from holdfast.core.arrays import Ints
+from holdfast.core.errors import UserError
+from holdfast.evaluation.off_policy.answering import answer
+from holdfast.evaluation.off_policy.asking import read_log
+from holdfast.evaluation.off_policy.estimators import (
+    DoublyRobust,
+    InversePropensity,
+    SelfNormalizedInversePropensity,
+)
+from holdfast.evaluation.off_policy.extraction import MemorySource, extract_columns
+from holdfast.evaluation.off_policy.feedback import Feedback, FeedbackColumns
+from holdfast.evaluation.off_policy.intervals import BOUNDED_METHODS, Intervals
+from holdfast.evaluation.off_policy.loggers.estimators import BalancedLoggers, NaiveLoggers, WeightedLoggers
+from holdfast.evaluation.off_policy.loggers.logger_rounds import LoggerSource
+from holdfast.evaluation.off_policy.loggers.propensities import (
+    mixture_propensity,
+    own_propensity,
+    propensities_of_loggers,
+    read_loggers,
+)
+from holdfast.evaluation.off_policy.policy_probabilities import PolicyProbabilities
+from holdfast.evaluation.off_policy.question import Question, label_estimators
+from holdfast.evaluation.off_policy.reward_predictions import NUM_FOLDS, ModelPlan, plan_models
+from holdfast.evaluation.off_policy.trust import ABSTAINS, Trust
+
+EVALUATION = "evaluation"
+LoggersEstimator = NaiveLoggers | BalancedLoggers | WeightedLoggers
+_PROPENSITY = "propensity_of_logger"
+
+
+def evaluate_several_loggers(
+    feedback: pd.DataFrame,
+    policy_probabilities: Any,
+    reward_model: Any = None,
+    estimators: Sequence[LoggersEstimator] | None = None,
+    *,
+    logger: str = "policy",
+    propensities: Mapping[object, Any] | None = None,
+    action: str = "action",
+    propensity: str = "propensity",
+    rewards: str | Sequence[str] = "reward",
+    user: str | None = "user_id",
+    slot: str | None = "slot",
+    context: Sequence[str] = (),
+    actions: Sequence[object] | None = None,
+    utilities: Mapping[str, Mapping[str, float]] | None = None,
+    intervals: Intervals | None = None,
+    trust: Trust | None = None,
+) -> pd.DataFrame:
+    """What the rewards would have been under another policy, from rows that several policies logged.
+
+    Args:
+        feedback: logged choices of all loggers, one row each, N in all.
+        policy_probabilities: as in ``evaluate``.
+        reward_model: as in ``evaluate``; fitted on the rows of all loggers.
+        estimators: ``NaiveLoggers``, ``BalancedLoggers`` or ``WeightedLoggers`` around another estimator;
+            None for all three around IPS and (with a model) DR, and the first two around SNIPS; the balanced
+            ones only with ``propensities``.
+        logger: column with the name of the policy that logged a row.
+        propensities: by logger, its chance of the logged action in *every* row, whoever logged it: a
+            column or
+            an array ``[N]``. Needed for the balanced estimators; None if unknown.
+        action: as in ``evaluate``.
+        propensity: column of the chance under the row's own logger; may be missing where ``propensities`` are
+            given, and must agree with them otherwise.
+        rewards: as in ``evaluate``.
+        user: as in ``evaluate``.
+        slot: as in ``evaluate``.
+        context: as in ``evaluate``.
+        actions: as in ``evaluate``.
+        utilities: as in ``evaluate``.
+        intervals: as in ``evaluate``; ``analytic`` or ``bootstrap``.
+        trust: as in ``evaluate``.
+
+    Returns:
+        As ``evaluate``. Loggers' shares of the rows are taken as drawn, not as planned.
+
+    Raises:
+        UserError: as in ``evaluate``; or a logger's propensities are missing, impossible or contradictory.
+    """
+    intervals = intervals or Intervals()
+    if intervals.method in BOUNDED_METHODS:
+        raise UserError(
+            f"intervals of method {intervals.method!r} do not exist for several loggers; choose 'analytic' "
+            "or 'bootstrap'"
+        )
+    names, codes = read_loggers(feedback, logger)
+    chances = propensities_of_loggers(feedback, propensities, names)
+    frame = feedback.assign(**{_PROPENSITY: own_propensity(feedback, chances, codes, propensity)})
+    columns = FeedbackColumns(
+        action=action,
+        propensity=_PROPENSITY,
+        rewards=(rewards,) if isinstance(rewards, str) else tuple(rewards),
+        user=user,
+        slot=slot,
+        context=tuple(context),
+    )
+    log, read = read_log(frame, {EVALUATION: policy_probabilities}, columns, actions=actions)
+    policy = read[EVALUATION]
+    plan = _plan(frame, log, columns, policy, reward_model, estimators, seed=intervals.seed)
+    chosen = _choose(estimators, model=plan.has_model, mixture=chances is not None)
+    labels = label_estimators(chosen)
+    tables = []
+    for kind in dict.fromkeys(each.propensities for each in chosen):
+        mine = {
+            label: labels[label]
+            for label, each in zip(labels, chosen, strict=True)
+            if each.propensities == kind
+        }
+        part = log
+        if kind == "mixture" and chances is not None:
+            mixed = frame.assign(**{_PROPENSITY: mixture_propensity(chances, codes)})
+            part, _ = read_log(mixed, {EVALUATION: policy_probabilities}, columns, actions=actions)
+        question = Question(
+            policies=[EVALUATION],
+            objectives=list(columns.rewards),
+            estimators=mine,
+            utilities=utilities or {},
+            intervals=intervals,
+            trust=trust or Trust(),
+        )
+        tables.append(_answer(part, policy, plan, question, codes, names))
+    table = pd.concat(tables, ignore_index=True)
+    return _in_order(table, [*columns.rewards, *(utilities or {})], list(labels))
+
+
+def _answer(
+    log: Feedback,
+    policy: PolicyProbabilities,
+    plan: ModelPlan,
+    question: Question,
+    codes: Ints,
+    names: list[object],
+) -> pd.DataFrame:
+    extracted = extract_columns(log, policy, predictions=plan.predictions)
+    source = LoggerSource(MemorySource(log.rewards, log.keys, {EVALUATION: extracted}), codes, len(names))
+    table = answer(
+        source,
+        question,
+        overlaps=lambda: {EVALUATION: extracted.overlap.overlap()},
+        clustered=log.clustered,
+    )
+    # An undefined weighted value has a reason of its own, which the table cannot know.
+    undefined = table["value"].isna() & table["estimator"].str.endswith("_weighted")
+    if undefined.any():
+        table.loc[undefined, "status"] = (
+            f"{ABSTAINS}all rows of one of the loggers {names} bring in the same, so that nothing tells how "
+            "much it "
+            "counts (it would with more rows of that logger, or with the balanced estimator)"
+        )
+    return table
+
+
+def _plan(
+    frame: pd.DataFrame,
+    log: Feedback,
+    columns: FeedbackColumns,
+    policy: PolicyProbabilities,
+    reward_model: Any,
+    estimators: Sequence[LoggersEstimator] | None,
+    *,
+    seed: int,
+) -> ModelPlan:
+    """The reward model: where an estimator that needs one was asked for, or where there can be one."""
+    possible = reward_model is not False and (policy.num_actions is not None or reward_model is not None)
+    wanted = possible and log.num_rows >= 2 * NUM_FOLDS
+    needed = {"weights", "model"}
+    if estimators is not None:
+        needed = {each.needs for each in estimators}
+        wanted = "model" in needed
+    if not wanted:
+        return ModelPlan(None, None, None, log)
+    return plan_models(
+        frame,
+        log,
+        columns,
+        reward_model=reward_model,
+        mrdr_reward_model=None,
+        needed=needed,
+        all_actions_known=policy.num_actions is not None,
+        num_actions=policy.num_actions or 0,
+        seed=seed,
+    )
+
+
+def _choose(
+    estimators: Sequence[LoggersEstimator] | None, *, model: bool, mixture: bool
+) -> list[LoggersEstimator]:
+    if estimators is None:
+        chosen: list[LoggersEstimator] = [
+            NaiveLoggers(InversePropensity()),
+            NaiveLoggers(SelfNormalizedInversePropensity()),
+            WeightedLoggers(InversePropensity()),
+        ]
+        if mixture:
+            chosen += [
+                BalancedLoggers(InversePropensity()),
+                BalancedLoggers(SelfNormalizedInversePropensity()),
+            ]
+        if model:
+            chosen += [NaiveLoggers(DoublyRobust()), WeightedLoggers(DoublyRobust())]
+        if model and mixture:
+            chosen.append(BalancedLoggers(DoublyRobust()))
+        return chosen
+    lacking = [each.name for each in estimators if each.needs not in ("weights", "model")]
+    if lacking:
+        raise UserError(f"estimators {lacking} need weights of their own; several loggers do not have them")
+    for each in estimators:
+        if each.propensities == "mixture" and not mixture:
+            raise UserError(
+                f"estimator {each.name!r} needs propensities=, each logger's chance of the logged action in "
+                "every row"
+            )
+        if each.needs == "model" and not model:
+            raise UserError(f"estimator {each.name!r} needs a reward model; give one, or leave it out")
+    return list(estimators)
+
+
+def _in_order(table: pd.DataFrame, objectives: list[str], names: list[str]) -> pd.DataFrame:
+    places = {"objective": objectives, "estimator": names}
+    return table.sort_values(
+        list(places), key=lambda column: column.map(places[str(column.name)].index), ignore_index=True
+    )
