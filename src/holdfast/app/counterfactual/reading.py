@@ -1,0 +1,34 @@
+"""Finding in the table of answers the row that is to be read."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from holdfast.evaluation.off_policy import is_answer
+
+PREFERRED = ("dr", "sndr", "snips", "ips")
+"""Which estimator is read first. Settled beforehand: choosing by the result would spoil the interval."""
+
+
+def rows_of(values: pd.DataFrame, *, policy: str, objective: str, versus: str = "") -> pd.DataFrame:
+    """The rows of one question, a row an estimator."""
+    wanted = (values["policy"] == policy) & (values["objective"] == objective)
+    found: pd.DataFrame = values[wanted & (values["versus"] == versus)]
+    return found
+
+
+def best_row(values: pd.DataFrame, *, policy: str, objective: str, versus: str = "") -> pd.Series:
+    """The row of the most preferred estimator that was computed, whether or not it is an answer."""
+    found = rows_of(values, policy=policy, objective=objective, versus=versus).set_index("estimator")
+    name = next(each for each in PREFERRED if each in found.index)
+    row: pd.Series = found.loc[name].copy()
+    row["estimator"] = name
+    return row
+
+
+def has_answer(values: pd.DataFrame, *, policy: str) -> bool:
+    """Whether the log can say anything of a policy by the estimator that is read first."""
+    objectives = dict.fromkeys(values["objective"])
+    return any(
+        is_answer(best_row(values, policy=policy, objective=each)["status"]) for each in objectives
+    )
