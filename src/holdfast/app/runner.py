@@ -231,7 +231,9 @@ def resolved_or_missing(config: DictConfig) -> dict[str, Any]:
 
 
 def _root(override: str) -> str:
-    return re.split(r"[./=@:]", override.lstrip("+~"), maxsplit=1)[0]
+    """The part of the configuration that an override is about: of ``group@place=option`` it is the place."""
+    key = override.lstrip("+~").split("=", maxsplit=1)[0]
+    return re.split(r"[./:]", key.rpartition("@")[2], maxsplit=1)[0]
 
 
 def _save_config(folder: RunFolder, config: dict[str, Any]) -> None:
