@@ -12,8 +12,8 @@ from holdfast.app.closed_loop_reporting import closed_loop_section
 from holdfast.app.composition import to_yaml
 from holdfast.app.counterfactual.reporting import counterfactual_section
 from holdfast.app.prepared_run import PreparedRun
-from holdfast.app.report.closed_loop.verdict import loop_headlines, loop_verdict, loop_warnings
 from holdfast.app.propensity_section import propensity_section
+from holdfast.app.report.closed_loop.verdict import loop_headlines, loop_verdict, loop_warnings
 from holdfast.app.report.content import (
     BundleSection,
     Calibration,

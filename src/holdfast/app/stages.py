@@ -209,26 +209,17 @@ def _reach(plan: Plan, predicted: Sequence[int]) -> str:
 
 
 def counterfactual(run: Run, *, resume: bool) -> None:
-    """Ask what the trained model would have earned where another policy served, and whether the log can say."""
+    """Ask what the trained model would have earned where another policy served, if the log can say."""
     from holdfast.app.counterfactual import sayings as told
-    from holdfast.app.counterfactual.asking import ask_run, metrics_of
+    from holdfast.app.counterfactual.asking import ask_run
 
     with run.console.working("counterfactual", "scoring what could have been shown, weighing what was"):
         found = ask_run(run.plan, run.prepared, run.trained_ranker())
-    tables = found.answers
-    save_tables(
-        run,
-        {
-            "counterfactual": tables.values,
-            "counterfactual_overlap": tables.slots,
-            "counterfactual_weights": tables.weights,
-        },
-    )
-    metrics = metrics_of(tables.values)
-    write_json(run.folder.counterfactual_file, {"about": found.about, "metrics": metrics})
-    write_counterfactual(run.folder, metrics)
-    run.run_log.log_summary(flat(metrics))
-    for line_of_text in told.answered(tables.values, found.about):
+    save_tables(run, found.tables())
+    write_json(run.folder.counterfactual_file, {"about": found.about, "metrics": found.metrics()})
+    write_counterfactual(run.folder, found.metrics())
+    run.run_log.log_summary(flat(found.metrics()))
+    for line_of_text in told.answered(found.answers.values, found.about):
         run.console.say("counterfactual", line_of_text)
     for warning in told.doubts(found.about):
         run.console.warn("counterfactual", warning)

@@ -73,7 +73,8 @@ def canonical_form(frame: pd.DataFrame, card: DatasetCard) -> tuple[pd.DataFrame
 
     Returns:
         The contract columns, those of the optional ones that are there, and the features, in this order, with
-        an index from 0; other columns are left out, a column that the log may lack is null, and one with a fault is left out. And the faults.
+        an index from 0; other columns are left out, a contract column that the log may lack is null, and one
+        with a fault is left out. And the faults.
     """
     columns: dict[str, pd.Series] = {}
     faults: list[Fault] = []

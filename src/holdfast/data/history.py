@@ -118,12 +118,12 @@ class TrailingHistory:
         return pd.DataFrame(columns, index=frame.index)
 
     def of_items(self, view: Log, item_id: pd.Series, start: Ints) -> pd.DataFrame:
-        """An item's columns at moments at which it need not have been shown, ``[N, columns]``.
+        """Columns of items at moments at which they need not have been shown, ``[N, columns]``.
 
         Args:
             view: as in ``compute``.
-            item_id: of any items, those that the view does not hold among them, ``[N]``.
-            start: when the request began for which the question is asked, microseconds since 1970, ``[N]``.
+            item_id: of any items, known or not, ``[N]``.
+            start: when the requests began that it is asked for, microseconds since 1970, ``[N]``.
         """
         frame = view.frame
         both = _codes(pd.concat([frame["item_id"], item_id], ignore_index=True))
@@ -131,8 +131,8 @@ class TrailingHistory:
         cutoff, _ = self._asked(view, start)
         with_dwell = "dwell_seconds" in frame and "dwell" in view.card.outcomes
         times = microseconds(frame["shown_at"])
-        columns = self._trailing("item", seen, asked, frame, times, cutoff, with_dwell=with_dwell)
-        return pd.DataFrame(columns, index=item_id.index)
+        made = self._trailing("item", seen, asked, frame, times, cutoff, with_dwell=with_dwell)
+        return pd.DataFrame(made, index=item_id.index)
 
     @property
     def lag(self) -> int:
@@ -158,7 +158,6 @@ class TrailingHistory:
         *,
         with_dwell: bool,
     ) -> dict[str, Ints | Floats]:
-        """Columns of the entities asked about ``[N]``, from rows of the entities seen."""
         judged, clicked = judged_and_clicked(frame)
         shown = _Events.of(seen, times, judged, clicked)
         overall = _rate_before(times, judged, clicked, cutoff)

@@ -31,7 +31,6 @@ from holdfast.simulation.mechanisms import Mechanisms, observed_items
 from holdfast.simulation.record import Day, reordered
 from holdfast.simulation.visiting import DAY_SECONDS
 
-
 NO_CANDIDATES = "which the log does not hold."
 
 

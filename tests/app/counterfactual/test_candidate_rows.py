@@ -44,7 +44,7 @@ def test_rows_of_what_was_shown_are_those_of_the_log_where_they_cannot_differ(lo
     made = pd.concat([chunk for _, chunk in rows.chunks()], ignore_index=True)
     assert len(made) == len(rows.candidates.item)
     shown = made.iloc[rows.candidates.shown].reset_index(drop=True)
-    # An item's age is as of when it was last seen; everything else of an item stays, or is computed as of now.
+    # An item's age is as of when it was last seen; everything else stays, or is computed as of now.
     for feature in rows.features:
         if feature.name != "item_age_days" and not feature.is_list:
             pd.testing.assert_series_equal(
@@ -69,7 +69,9 @@ def test_an_item_is_what_the_log_last_said_before_the_request_began(log):
         of_item = frame[(frame["item_id"] == rows.candidates.item[place]).to_numpy()]
         before = of_item[(of_item["shown_at"] < pd.Timestamp(start[place])).to_numpy()]
         expected = (
-            np.nan if of_item.empty else (before.iloc[-1] if len(before) else of_item.iloc[0])["headline_score"]
+            np.nan
+            if of_item.empty
+            else (before.iloc[-1] if len(before) else of_item.iloc[0])["headline_score"]
         )
         np.testing.assert_equal(made["headline_score"][place], expected)
 

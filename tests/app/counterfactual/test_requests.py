@@ -84,7 +84,7 @@ def test_a_log_without_candidates_is_told_what_to_do():
 
 def test_propensities_are_never_guessed():
     requests = logged_requests(frame(propensity=[0.5, np.nan, 0.5]))
-    with pytest.raises(UserError, match="1 of 3 rows .* have no propensity"):
+    with pytest.raises(UserError, match=r"1 of 3 rows .* have no propensity"):
         propensities(requests, order_alone=False)
 
 

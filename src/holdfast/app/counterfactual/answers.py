@@ -94,7 +94,9 @@ class Answers:
 
 def answers(asked: Asked) -> Answers:
     """Ask every question of every group of rows on which the same outcomes are known."""
-    tables, slots, weights = [], [], []
+    tables: list[pd.DataFrame] = []
+    slots: list[pd.DataFrame] = []
+    weights: list[pd.DataFrame] = []
     for known, objectives, with_utility in _groups(asked):
         group = _Group(asked, known, objectives, utility=with_utility)
         table = group.tables()
@@ -174,7 +176,7 @@ class _Group:
         users = asked.requests.rows["user_id"].iloc[asked.requests.first].to_numpy()
         fold_of_request = fold_of_key(pd.util.hash_array(users), num_folds=NUM_FOLDS, seed=asked.seed)
         folds_of_all = fold_of_request[owner]
-        predicted = {}
+        predicted: dict[str, Floats] = {}
         for name in self._objectives:
             fitted = cross_fit(
                 RidgeRewardModel(),

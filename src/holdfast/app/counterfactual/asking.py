@@ -42,6 +42,18 @@ class Counterfactual:
     answers: Answers
     about: dict[str, object]
 
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """By file name."""
+        return {
+            "counterfactual": self.answers.values,
+            "counterfactual_overlap": self.answers.slots,
+            "counterfactual_weights": self.answers.weights,
+        }
+
+    def metrics(self) -> dict[str, dict[str, object]]:
+        """By stable name; see ``metrics_of``."""
+        return metrics_of(self.answers.values)
+
 
 def ask_run(plan: Plan, prepared: PreparedRun, ranker: Ranker) -> Counterfactual:
     """What the trained model, and other runs, would have earned in the test window.

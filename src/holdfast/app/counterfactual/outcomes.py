@@ -48,9 +48,13 @@ def rewards_of(inside: Log) -> dict[str, Reward]:
     found: dict[str, Reward] = {}
     for objective in inside.card.outcomes:
         outcome = outcome_columns(
-            inside, objective, horizon_days=NEXT_DAY, dwell_population="all" if objective == "dwell" else "opened"
+            inside,
+            objective,
+            horizon_days=NEXT_DAY,
+            dwell_population="all" if objective == "dwell" else "opened",
         )
-        value, known = outcome.value.astype(np.float64), outcome.known
+        value: Floats = outcome.value.astype(np.float64)
+        known = outcome.known
         if objective == "retention":
             value, known = returned_within(
                 outcome.value,

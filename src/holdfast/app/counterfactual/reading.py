@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 
-from holdfast.evaluation.off_policy import is_answer
-
 PREFERRED = ("dr", "sndr", "snips", "ips")
 """Which estimator is read first. Settled beforehand: choosing by the result would spoil the interval."""
 
@@ -19,16 +17,6 @@ def rows_of(values: pd.DataFrame, *, policy: str, objective: str, versus: str = 
 
 def best_row(values: pd.DataFrame, *, policy: str, objective: str, versus: str = "") -> pd.Series:
     """The row of the most preferred estimator that was computed, whether or not it is an answer."""
-    found = rows_of(values, policy=policy, objective=objective, versus=versus).set_index("estimator")
-    name = next(each for each in PREFERRED if each in found.index)
-    row: pd.Series = found.loc[name].copy()
-    row["estimator"] = name
-    return row
-
-
-def has_answer(values: pd.DataFrame, *, policy: str) -> bool:
-    """Whether the log can say anything of a policy by the estimator that is read first."""
-    objectives = dict.fromkeys(values["objective"])
-    return any(
-        is_answer(best_row(values, policy=policy, objective=each)["status"]) for each in objectives
-    )
+    found = rows_of(values, policy=policy, objective=objective, versus=versus)
+    name = next(each for each in PREFERRED if (found["estimator"] == each).any())
+    return found[found["estimator"] == name].iloc[0]

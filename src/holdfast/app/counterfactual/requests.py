@@ -130,7 +130,9 @@ def _of_column(requests: LoggedRequests) -> tuple[pd.Series, Ints]:
     lists = rows[CANDIDATES].to_numpy(dtype=object)
     empty = [each is None or len(each) == 0 for each in lists]
     if any(empty):
-        raise UserError(f"{sum(empty)} rows of the test window have no candidates; log those of every request")
+        raise UserError(
+            f"{sum(empty)} rows of the test window have no candidates; log those of every request"
+        )
     of_request = lists[requests.first]
     for row, mine in enumerate(lists):
         theirs = of_request[requests.request[row]]

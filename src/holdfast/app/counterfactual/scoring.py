@@ -49,7 +49,7 @@ def score_candidates(
         UserError: a model gave a score that is not a number.
     """
     num_candidates = len(rows.candidates.item)
-    score = {name: np.empty(num_candidates) for name in models}
+    score: dict[str, Floats] = {name: np.empty(num_candidates) for name in models}
     parts = []
     for some, chunk in rows.chunks():
         for name, model in models.items():
@@ -146,11 +146,11 @@ def chances_of(
         blocks: all requests.
         exploration: of the policy.
         score: of the candidates, ``[M]``.
-        predicted: by objective, what a candidate would bring in in each slot, ``[M, K]`` with K the most slots.
+        predicted: by objective, what a candidate would bring in in each slot, ``[M, K]``, K the most.
         num_rows: N.
     """
     logged = np.empty(num_rows)
-    expected = {name: np.empty(num_rows) for name in predicted}
+    expected: dict[str, Floats] = {name: np.empty(num_rows) for name in predicted}
     for block in blocks:
         table = exploration.slot_chances(score[block.candidate][None], num_slots=block.num_slots)
         logged[block.row] = table[block.request, block.slot, block.place]

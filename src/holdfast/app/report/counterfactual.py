@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
 import pandas as pd
@@ -66,21 +66,23 @@ def counterfactual_view(section: CounterfactualSection) -> CounterfactualView:
         title=counterfactual_title(section),
         lead=_lead(section.about),
         parts=[
-            ObjectivePart(f"{objective}: {section.units.get(objective, '')}", list(_lines(section, objective)))
+            ObjectivePart(
+                f"{objective}: {section.units.get(objective, '')}", list(_lines(section, objective))
+            )
             for objective in dict.fromkeys(section.values["objective"])
         ],
         figure=figure,
         slots=slots,
         note=(
             f"Intervals at {section.about['level']:.0%}, robust to users. A value is that of items in their "
-            "slots, one at a time: it does not see what a slate's items do to each other, nor what a long run "
-            "under the policy would change. The mean weight should be 1."
+            "slots, one at a time: it does not see what a slate's items do to each other, nor what a long "
+            "run under the policy would change. The mean weight should be 1."
         ),
     )
 
 
 def counterfactual_title(section: CounterfactualSection) -> str:
-    """The verdict in a line: for which objectives the model would have done better, worse, or nobody knows."""
+    """The verdict in a line: what the model would have had more of, what less, and what nobody knows."""
     found: dict[str, list[str]] = {}
     for objective in dict.fromkeys(section.values["objective"]):
         found.setdefault(_word(section, objective), []).append(objective)
@@ -111,8 +113,7 @@ def _row(
     for name in section.preferred if estimator is None else (estimator,):
         rows = found[found["estimator"] == name]
         if len(rows):
-            row: Mapping[str, Any] = rows.iloc[0].to_dict()
-            return row
+            return cast("Mapping[str, Any]", rows.iloc[0].to_dict())
     return None
 
 
@@ -129,7 +130,7 @@ def _lead(about: Mapping[str, Any]) -> str:
 
 def _lines(section: CounterfactualSection, objective: str) -> Iterator[EstimateLine]:
     values = section.values[(section.values["objective"] == objective) & (section.values["versus"] == "")]
-    for row in values.to_dict("records"):
+    for row in cast("list[dict[str, Any]]", values.to_dict("records")):
         policy, estimator = str(row["policy"]), str(row["estimator"])
         of_behavior = policy == BEHAVIOR
         gain = _row(section, policy=policy, objective=objective, versus=BEHAVIOR, estimator=estimator)
@@ -164,7 +165,12 @@ def overlap(weights: pd.DataFrame) -> Figure:
             rows = weights[(weights["policy"] == name) & (weights["weight_to"] > 0.0)]
             width = rows["weight_to"] - rows["weight_from"]
             panel.bar(
-                rows["weight_from"], rows["weight_share"], width=width, align="edge", color=SERIES[0], alpha=0.85
+                rows["weight_from"],
+                rows["weight_share"],
+                width=width,
+                align="edge",
+                color=SERIES[0],
+                alpha=0.85,
             )
             panel.set_xscale("log")
             panel.axvline(1.0, color=MUTED, linewidth=1, linestyle=(0, (1, 2)))

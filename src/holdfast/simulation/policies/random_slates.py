@@ -43,7 +43,6 @@ class UniformSlates:
             slate_propensity=np.full(num_requests, whole),
         )
 
-
     def slot_chances(self, scores: Floats, *, num_slots: int) -> Floats:
         """1 / C for every candidate in every slot; see ``SlotChances``."""
         num_requests, num_candidates = scores.shape[1:]

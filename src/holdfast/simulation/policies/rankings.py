@@ -47,7 +47,7 @@ def show_one_ranking(rankings: Ints, requests: Requests, *, epsilon: float) -> S
 
 
 def ranking_chances(rankings: Ints, *, num_candidates: int, epsilon: float) -> Floats:
-    """What ``show_one_ranking`` gives every candidate in every slot, ``[Q, K, C]``; rankings ``[M, Q, K]``."""
+    """What ``show_one_ranking`` gives every candidate in every slot, ``[Q, K, C]``, by ``[M, Q, K]``."""
     num_rankings, num_requests, num_slots = rankings.shape
     chance = np.full((num_requests, num_slots, num_candidates), epsilon / num_candidates)
     request, slot = np.ogrid[:num_requests, :num_slots]
