@@ -50,7 +50,7 @@ def chosen(path: Path) -> list[str]:
 
 def test_the_tree_holds_what_it_is_thought_to_hold():
     # A file that nobody composes is a file that nobody tests: change the count when one is added.
-    assert len(GROUP_FILES) == 73
+    assert len(GROUP_FILES) == 74
     assert len(STUDIES) == 7
 
 
@@ -88,7 +88,7 @@ def test_a_file_lists_every_field_of_its_component(path):
         values = values["data"]
     component = component_class(values.pop(TARGET))
     # What the defaults list fills in is a field as well.
-    filled = {key for each in values.pop("defaults", []) if each != "_self_" for key in each}
+    filled = {key.split("@")[-1] for each in values.pop("defaults", []) if each != "_self_" for key in each}
     assert set(values) | filled == {field.name for field in dataclasses.fields(component) if field.init}
 
 
@@ -135,6 +135,13 @@ def test_unknown_keys_and_wrong_types_are_refused_before_anything_is_built(overr
         ("data.exploration=1.5", r"data: .*exploration"),
         ("model.mixture.num_experts=0", r"model\.mixture: num_experts is 0"),
         ("objective.weighting.max_weight=0.5", r"objective\.weighting: max_weight is 0\.5"),
+        ("counterfactual.candidates=all", r"counterfactual: candidates is 'all'; choose one of"),
+        (
+            "policy/exploration@counterfactual.exploration=posterior_sampling",
+            r"counterfactual: exploration posterior_sampling\(0\.02\) needs 2 models, and a run has one",
+        ),
+        ("+counterfactual.utility.gold=1", r"counterfactual: utility is .*gold.*; give finite numbers"),
+        ("counterfactual.level=1", r"counterfactual: level is 1\.0"),
         ("simulation.num_days=0", r"simulation: num_days is 0"),
         ("simulation.value.click_value=nan", r"simulation\.value: click_value is nan"),
         ("policy.popularity.retrain=true", r"policy\.popularity: retrain is true, and only the run's own"),

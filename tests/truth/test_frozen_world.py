@@ -70,7 +70,16 @@ def tables(simulation: Simulation) -> dict[str, pd.DataFrame]:
 def test_the_parameters_are_those_that_were_calibrated():
     """Return to a panel, clicks and dwell to plausible marginals; what was looked at is in the record."""
     world = asdict(DefaultWorld())
-    sizes = ("num_users", "num_items", "num_days", "later_days", "seed", "start", "time_zone")
+    sizes = (
+        "num_users",
+        "num_items",
+        "num_days",
+        "later_days",
+        "seed",
+        "start",
+        "time_zone",
+        "log_candidates",
+    )
     assert {name: value for name, value in world.items() if name not in sizes} == {
         "num_topics": 12,
         "slots": 6,

@@ -9,6 +9,7 @@ import torch
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from holdfast.app.counterfactual.settings import CounterfactualSettings
 from holdfast.app.schema import TARGET, build, check, schema_of
 from holdfast.app.settings import RunSettings
 from holdfast.app.simulating.contenders import ContenderSettings
@@ -41,6 +42,7 @@ GROUPS = (
     "optimizer",
     "trainer",
     "evaluation",
+    "counterfactual",
     "simulation",
     "policy",
     "tracking",
@@ -76,6 +78,7 @@ class Plan:
     optimizer: OptimizerSettings
     trainer: TrainerSettings
     evaluation: EvaluationSettings
+    counterfactual: CounterfactualSettings
     simulation: SimulationSettings
     contenders: dict[str, ContenderSettings]
     tracking: Wandb
@@ -123,7 +126,7 @@ def plan(config: DictConfig) -> Plan:
         key: build(config, key)
         for key in (
             *("split", "history", "encoder", "optimizer", "trainer", "evaluation"),
-            *("simulation", "tracking"),
+            *("counterfactual", "simulation", "tracking"),
         )
     }
     made["fusion"] = _kind(config, "fusion", Fusion)

@@ -48,14 +48,6 @@ class RunEvaluation:
     metrics: dict[str, dict[str, Any]]
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
-    def flat(self) -> dict[str, float | None]:
-        """One number a name, as a tracker wants them."""
-        flat: dict[str, float | None] = {}
-        for name, metric in self.metrics.items():
-            flat[name] = metric["value"]
-            flat[f"{name}/low"], flat[f"{name}/high"] = metric["low"], metric["high"]
-        return flat
-
 
 def evaluate_run(prepared: PreparedRun, ranker: Ranker, plan: Plan) -> RunEvaluation:
     """Measure validation and test, unweighted and, where there are propensities, weighted."""

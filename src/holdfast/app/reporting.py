@@ -10,6 +10,7 @@ import pandas as pd
 
 from holdfast.app.closed_loop_reporting import closed_loop_section
 from holdfast.app.composition import to_yaml
+from holdfast.app.counterfactual.reporting import counterfactual_section
 from holdfast.app.prepared_run import PreparedRun
 from holdfast.app.propensity_section import propensity_section
 from holdfast.app.report.closed_loop.verdict import loop_headlines, loop_verdict, loop_warnings
@@ -32,6 +33,7 @@ PARTS = {
     "learning": "fit",
     "results": "evaluate",
     "daily": "evaluate",
+    "counterfactual": "counterfactual",
     "bundle": "export",
     "closed_loop": "simulate",
 }
@@ -71,6 +73,7 @@ def report_content(folder: RunFolder, prepared: PreparedRun | None) -> ReportCon
         ),
         calibration=_calibration(folder) if metrics else {},
         daily=_daily(folder) if metrics else pd.DataFrame(),
+        counterfactual=counterfactual_section(folder),
         closed_loop=loop,
         learning=_learning(folder, fit),
         data=None if summary is None else _data(summary),

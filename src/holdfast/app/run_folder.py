@@ -24,6 +24,7 @@ CHANGEABLE = (
     "runs_dir",
     "resume",
     "evaluation",
+    "counterfactual",
     "simulation",
     "policy",
     "fusion",
@@ -48,6 +49,7 @@ class RunFolder:
         self.tables = path / "tables"
         self.bundle = path / "bundle"
         self.simulation = path / "simulation"
+        self.counterfactual_file = path / "counterfactual.json"
         self.simulation_file = path / "simulation.json"
         self._state_file = path / STATE_FILE
 

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from holdfast.app.composition import Plan, check_config, plan, resolved, run_settings, to_yaml
 from holdfast.app.console import Console
 from holdfast.app.manifest import manifest
+from holdfast.app.prepared_run import PreparedRun
 from holdfast.app.ranks import assist, process_rank
 from holdfast.app.run_folder import (
     CHANGEABLE,
@@ -60,7 +61,7 @@ def run(config: DictConfig, *, overrides: Sequence[str] = (), console: Console |
     with folder.locked():
         clear_unfinished(folder.path)
         _refuse(folder, made)
-        _forget_simulation_of_others(folder, resolved(final))
+        _forget_results_of_others(folder, resolved(final))
         _save_config(folder, resolved(final))
         _record(folder, settings.seed)
         run_log = made.tracking.run_log()
@@ -119,6 +120,11 @@ def _refuse(folder: RunFolder, plan: Plan) -> None:
         from holdfast.app.simulating.scene import check_simulation
 
         check_simulation(plan, prepared="prepare" in {*stages, *done})
+    if "counterfactual" in stages and not (settings.resume and "counterfactual" in done):
+        from holdfast.app.counterfactual.checks import check_counterfactual
+
+        prepared = PreparedRun(folder.prepared) if "prepare" in done and "prepare" not in stages else None
+        check_counterfactual(plan, None if prepared is None else prepared.card)
 
 
 def _check_needs(folder: RunFolder, plan: Plan, done: set[str]) -> None:
@@ -203,13 +209,20 @@ def completed(saved: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str,
     return {**{key: default[key] for key in CHANGEABLE if key in default and key not in saved}, **saved}
 
 
-def _forget_simulation_of_others(folder: RunFolder, final: Mapping[str, Any]) -> None:
-    """A simulation with other settings is not the one that was done; what it left can still be of use."""
-    if not folder.is_done("simulate"):
-        return
-    saved = folder.saved_config()
-    if any(saved.get(key) != final.get(key) for key in ("simulation", "policy", "fusion")):
-        folder.mark("simulate", done=False, after=resting_on("simulate"))
+MADE_WITH = {
+    "counterfactual": ("counterfactual", "fusion"),
+    "simulate": ("simulation", "policy", "fusion"),
+}
+"""The settings that a saved run may change, by the stage whose results they decide."""
+
+
+def _forget_results_of_others(folder: RunFolder, final: Mapping[str, Any]) -> None:
+    """A result of other settings is not the one that was done; what it left can still be of use."""
+    for stage, keys in MADE_WITH.items():
+        if folder.is_done(stage):
+            saved = folder.saved_config()
+            if any(saved.get(key) != final.get(key) for key in keys):
+                folder.mark(stage, done=False, after=resting_on(stage))
 
 
 def _who_serves_it(plan: Plan) -> str:
@@ -224,7 +237,9 @@ def resolved_or_missing(config: DictConfig) -> dict[str, Any]:
 
 
 def _root(override: str) -> str:
-    return re.split(r"[./=@:]", override.lstrip("+~"), maxsplit=1)[0]
+    """The part of the configuration that an override is about: of ``group@place=option`` it is the place."""
+    key = override.lstrip("+~").split("=", maxsplit=1)[0]
+    return re.split(r"[./:]", key.rpartition("@")[2], maxsplit=1)[0]
 
 
 def _save_config(folder: RunFolder, config: dict[str, Any]) -> None:

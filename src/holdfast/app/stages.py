@@ -15,6 +15,7 @@ from holdfast.app.composition import Plan
 from holdfast.app.console import Console
 from holdfast.app.head_fitting import dwell_population, fit_heads
 from holdfast.app.manifest import code_version_text
+from holdfast.app.metrics_file import flat, write_counterfactual, write_evaluation
 from holdfast.app.new_ranker import new_ranker
 from holdfast.app.prepared_run import PreparedRun, save_prepared, usable_heads
 from holdfast.app.ranks import others_assist
@@ -200,8 +201,8 @@ def evaluate(run: Run, *, resume: bool) -> None:
     with run.console.working("evaluate", "predicting, measuring, resampling users"):
         evaluation = evaluate_run(run.prepared, run.trained_ranker(), run.plan)
     save_tables(run, evaluation.tables)
-    write_json(run.folder.metrics_file, evaluation.metrics)
-    run.run_log.log_summary(evaluation.flat())
+    write_evaluation(run.folder, evaluation.metrics)
+    run.run_log.log_summary(flat(evaluation.metrics))
     for line in sayings.evaluated(evaluation.metrics):
         run.console.say("evaluate", line)
 
@@ -211,6 +212,23 @@ def _reach(plan: Plan, predicted: Sequence[int]) -> str:
     if len(predicted) == horizon:
         return f"horizon_days is {horizon}"
     return f"{type(plan.heads['retention']).__name__} predicts {list(predicted)} of {horizon} days"
+
+
+def counterfactual(run: Run, *, resume: bool) -> None:
+    """Ask what the trained model would have earned where another policy served, if the log can say."""
+    from holdfast.app.counterfactual import sayings as told
+    from holdfast.app.counterfactual.asking import ask_run
+
+    with run.console.working("counterfactual", "scoring what could have been shown, weighing what was"):
+        found = ask_run(run.plan, run.prepared, run.trained_ranker())
+    save_tables(run, found.tables())
+    write_json(run.folder.counterfactual_file, {"about": found.about, "metrics": found.metrics()})
+    write_counterfactual(run.folder, found.metrics())
+    run.run_log.log_summary(flat(found.metrics()))
+    for line_of_text in told.answered(found.answers.values, found.about):
+        run.console.say("counterfactual", line_of_text)
+    for warning in told.doubts(found.about):
+        run.console.warn("counterfactual", warning)
 
 
 def simulate(run: Run, *, resume: bool) -> None:
@@ -314,6 +332,7 @@ STAGE_FUNCTIONS: dict[str, Callable[..., None]] = {
     "prepare": prepare,
     "fit": fit,
     "evaluate": evaluate,
+    "counterfactual": counterfactual,
     "simulate": simulate,
     "export": export,
     "report": report,

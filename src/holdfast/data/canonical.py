@@ -44,6 +44,10 @@ COLUMNS = (
     Column(name="next_visit_at", form="timestamps in UTC"),
 )
 COLUMN_NAMES = tuple(column.name for column in COLUMNS)
+CANDIDATES = "candidates"
+"""Column: ids of all items that the request could have shown, those that it did among them."""
+OPTIONAL_COLUMNS = (Column(name=CANDIDATES, form="lists of integers or text"),)
+"""A log that lacks them is none the worse, and does not get them."""
 OUTCOME_COLUMNS = ("click", "dwell_seconds", "dwell_cut", "next_visit_at", "propensity")
 """What only the past knows: none of them may be a feature."""
 
@@ -68,8 +72,9 @@ def canonical_form(frame: pd.DataFrame, card: DatasetCard) -> tuple[pd.DataFrame
         card: names the features.
 
     Returns:
-        The contract columns and the features, in this order, with an index from 0; other columns are left
-        out, a column that the log may lack is null, and one with a fault is left out. And the faults.
+        The contract columns, those of the optional ones that are there, and the features, in this order, with
+        an index from 0; other columns are left out, a contract column that the log may lack is null, and one
+        with a fault is left out. And the faults.
     """
     columns: dict[str, pd.Series] = {}
     faults: list[Fault] = []
@@ -81,6 +86,9 @@ def canonical_form(frame: pd.DataFrame, card: DatasetCard) -> tuple[pd.DataFrame
             faults.append(log_fault(column.name, "missing column", remedy=_remedy_of_missing(column.name)))
         else:
             columns[column.name] = nulls(column.form, num_rows=len(frame))
+    for column in OPTIONAL_COLUMNS:
+        if column.name in frame and not any(feature.name == column.name for feature in card.features):
+            _convert(frame[column.name], FORMS[column.form], into=columns, faults=faults)
     for feature in card.features:
         if feature.name not in frame and feature.name not in COLUMN_NAMES:
             rule = f"missing column of a {feature.kind} feature"

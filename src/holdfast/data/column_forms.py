@@ -241,5 +241,6 @@ FORMS: dict[str, Callable[[pd.Series], pd.Series]] = {
     "text": _text,
     "booleans": _booleans,
     "timestamps in UTC": _moments,
+    "lists of integers or text": _lists,
 }
 """How a column is brought to each form; raises ``FormError`` where it cannot be."""

@@ -112,10 +112,27 @@ class TrailingHistory:
         for owner in OWNERS:
             if f"{owner}_id" in frame:
                 entity = _codes(frame[f"{owner}_id"])
-                columns |= self._trailing(owner, entity, frame, times, cutoff, with_dwell=with_dwell)
+                columns |= self._trailing(owner, entity, entity, frame, times, cutoff, with_dwell=with_dwell)
         if "user_id" in frame:
             columns |= _activity(*_visits(view, times), day=day, cutoff=cutoff)
         return pd.DataFrame(columns, index=frame.index)
+
+    def of_items(self, view: Log, item_id: pd.Series, start: Ints) -> pd.DataFrame:
+        """Columns of items at moments at which they need not have been shown, ``[N, columns]``.
+
+        Args:
+            view: as in ``compute``.
+            item_id: of any items, known or not, ``[N]``.
+            start: when the requests began that it is asked for, microseconds since 1970, ``[N]``.
+        """
+        frame = view.frame
+        both = _codes(pd.concat([frame["item_id"], item_id], ignore_index=True))
+        seen, asked = both[: len(frame)], both[len(frame) :]
+        cutoff, _ = self._asked(view, start)
+        with_dwell = "dwell_seconds" in frame and "dwell" in view.card.outcomes
+        times = microseconds(frame["shown_at"])
+        made = self._trailing("item", seen, asked, frame, times, cutoff, with_dwell=with_dwell)
+        return pd.DataFrame(made, index=item_id.index)
 
     @property
     def lag(self) -> int:
@@ -131,12 +148,20 @@ class TrailingHistory:
         return nightly_cutoff(day, view.card.time_zone) - self.lag, day
 
     def _trailing(
-        self, owner: str, entity: Ints, frame: pd.DataFrame, times: Ints, cutoff: Ints, *, with_dwell: bool
+        self,
+        owner: str,
+        seen: Ints,
+        entity: Ints,
+        frame: pd.DataFrame,
+        times: Ints,
+        cutoff: Ints,
+        *,
+        with_dwell: bool,
     ) -> dict[str, Ints | Floats]:
         judged, clicked = judged_and_clicked(frame)
-        shown = _Events.of(entity, times, judged, clicked)
+        shown = _Events.of(seen, times, judged, clicked)
         overall = _rate_before(times, judged, clicked, cutoff)
-        read = _read(frame, entity, times, clicked) if with_dwell else None
+        read = _read(frame, seen, times, clicked) if with_dwell else None
 
         order = np.argsort(entity, kind="stable")
         prior = overall[order]

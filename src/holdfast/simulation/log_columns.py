@@ -84,6 +84,13 @@ def row_columns(day: Day, items: ObservedItems, *, num_topics: int) -> dict[str,
     }
 
 
+def candidate_column(candidates: Ints) -> pa.ListArray:
+    """Ids of the items that requests could choose from ``[Q, C]``, a list a request ``[Q]``."""
+    num_requests, num_candidates = candidates.shape
+    ends = np.arange(num_requests + 1, dtype=np.int32) * num_candidates
+    return pa.ListArray.from_arrays(pa.array(ends), pa.array(candidates.ravel().astype(np.int64) + 1))
+
+
 def topic_names(num_topics: int) -> tuple[str, ...]:
     """``topic_00``, ``topic_01``, ...; numbers would look as if they had an order."""
     return tuple(f"topic_{topic:02d}" for topic in range(num_topics))

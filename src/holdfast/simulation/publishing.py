@@ -13,15 +13,25 @@ import pandas as pd
 import pyarrow as pa
 
 from holdfast.core.arrays import Bools, Floats, Ints
+from holdfast.data.canonical import CANDIDATES
 from holdfast.data.card import DatasetCard
 from holdfast.data.contract import accept
 from holdfast.data.log import Log, local_midnight
 from holdfast.data.readers.tables import to_frame
 from holdfast.simulation.calendar import DAY_SECONDS, first_date
 from holdfast.simulation.draws import draws
-from holdfast.simulation.log_columns import FEATURES, NEVER, moments, request_columns, row_columns
+from holdfast.simulation.log_columns import (
+    FEATURES,
+    NEVER,
+    candidate_column,
+    moments,
+    request_columns,
+    row_columns,
+)
 from holdfast.simulation.mechanisms import Mechanisms, observed_items
 from holdfast.simulation.record import Day, reordered
+
+NO_CANDIDATES = "which the log does not hold."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +44,7 @@ class Publication:
         time_zone: IANA name; the days of the world are days in it.
         missing_share: share of the visits without a known device, in [0, 1).
         description: for the card.
+        log_candidates: whether the rows say what else their request could have shown.
     """
 
     parts: Mechanisms
@@ -41,6 +52,7 @@ class Publication:
     time_zone: str
     missing_share: float
     description: str
+    log_candidates: bool = False
 
     def midnight(self, day: int) -> int:
         """Start of a day in microseconds since 1970."""
@@ -108,7 +120,7 @@ class Publication:
             notes=(
                 "The rows of a request share shown_at: a slate is shown at once.",
                 "The propensity is that of the item in the slot given the request's candidates, "
-                "which the log does not hold.",
+                + ("which are in the column candidates." if self.log_candidates else NO_CANDIDATES),
             ),
         )
 
@@ -138,6 +150,8 @@ class Publication:
             "day_of_week": pa.array(local.day_of_week.to_numpy(dtype=np.int64)),
             **request_columns(day.requests, users, device_lost=self.device_lost(day.requests.user, day.day)),
         }
+        if self.log_candidates:
+            by_request[CANDIDATES] = candidate_column(day.requests.candidates)
         spread = pa.table(by_request).take(pa.array(np.repeat(np.arange(num_requests), num_slots)))
         items = observed_items(self.parts, day.day)
         rows = row_columns(day, items, num_topics=users.declared.shape[1])

@@ -75,6 +75,8 @@ class DefaultWorld:
         satisfaction_memory: how fast satisfaction forgets, in (0, 1].
         fatigue_kept: share of the fatigue with a topic that is left a day later, in [0, 1).
         interest_drift: how far a day of clicks moves the interests, at least 0.
+        log_candidates: whether the log has the column ``candidates``, so that it can be told what else a
+            request could have shown; nothing else depends on it.
         changes: schedules of change, each a name with its settings; see ``changes/`` beside this file. What
             is left out stays at its default, which is off.
     """
@@ -106,6 +108,7 @@ class DefaultWorld:
     satisfaction_memory: float = 0.2
     fatigue_kept: float = 0.6
     interest_drift: float = 0.05
+    log_candidates: bool = False
     changes: dict[str, dict[str, Any]] = field(default_factory=changes_as_written)
 
     def __post_init__(self) -> None:
@@ -211,6 +214,7 @@ class DefaultWorld:
             time_zone=self.time_zone,
             missing_share=self.missing_share,
             description=f"Embedded world, seed {self.seed}, under {checked_name(policy)}.",
+            log_candidates=self.log_candidates,
         )
 
     def behavior_on(self, day: int) -> Policy:

@@ -11,6 +11,7 @@ from holdfast.app.report.content import (
     BundleSection,
     Calibration,
     ClosedLoopSection,
+    CounterfactualSection,
     DataSection,
     Headline,
     LearningSection,
@@ -301,6 +302,39 @@ def closed_loop() -> ClosedLoopSection:
     )
 
 
+def counterfactual(*gains: tuple[str, float, float, str]) -> CounterfactualSection:
+    """Differences to the behavior policy by objective: low, high, status."""
+    rows = []
+    for objective, low, high, status in gains:
+        shared = {"objective": objective, "effective_sample_size": 250.0}
+        rows += [
+            {"policy": "behavior", "versus": "", "estimator": "logged_mean", "status": "ok", **shared}
+            | {"value": 0.11, "low": 0.1, "high": 0.12},
+            {"policy": "trained", "versus": "", "estimator": "dr", "status": status, **shared}
+            | {"value": 0.7123, "low": 0.7, "high": 0.725},
+            {"policy": "trained", "versus": "behavior", "estimator": "dr", "status": status, **shared}
+            | {"value": (low + high) / 2, "low": low, "high": high},
+        ]
+    slots = {"policy": "trained", "slot": 0, "rows": 900, "effective_sample_size": 250.0, "mean_weight": 1.01}
+    weights = pd.DataFrame(
+        {"weight_from": [0.0, 1.0], "weight_to": [0.0, 1.8], "rows": [500, 400], "weight_share": [0.0, 1.0]}
+    )
+    return CounterfactualSection(
+        values=pd.DataFrame(rows),
+        slots=pd.DataFrame([slots]),
+        weights=weights.assign(policy="trained"),
+        about={
+            "policies": ["trained"],
+            "exploration": "epsilon_greedy(0.1)",
+            "requests": 300,
+            "level": 0.95,
+            "blank": [],
+            "candidates_of_a_request": [20, 20],
+        },
+        preferred=("dr", "sndr", "snips", "ips"),
+    )
+
+
 def full() -> ReportContent:
     return ReportContent(
         title="Quickstart on the embedded world",
@@ -342,6 +376,7 @@ def full() -> ReportContent:
         interval_note="Test window, values with 95 % intervals: bootstrap over users, 200 resamples.",
         calibration=calibration(),
         daily=daily(),
+        counterfactual=counterfactual(("click", 0.1, 0.2, "ok"), ("dwell", -0.3, 0.2, "ok")),
         closed_loop=closed_loop(),
         learning=learning(),
         data=data(),

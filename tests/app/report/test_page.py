@@ -70,7 +70,15 @@ def few(full: ReportContent) -> ReportContent:
     """Without most figures, which take time and are tested elsewhere."""
     assert full.data is not None
     data = replace(full.data, windows=pd.DataFrame())
-    return replace(full, calibration={}, daily=pd.DataFrame(), learning=None, data=data, closed_loop=None)
+    return replace(
+        full,
+        calibration={},
+        daily=pd.DataFrame(),
+        learning=None,
+        data=data,
+        counterfactual=None,
+        closed_loop=None,
+    )
 
 
 def test_everything_that_is_given_is_on_the_page(full: ReportContent, page: str) -> None:
@@ -100,12 +108,13 @@ def test_everything_that_is_given_is_on_the_page(full: ReportContent, page: str)
         "“retrained” brought most long-term value",
         "told the truth",
         "Difference to uniform",
+            "would have had more click, no clear difference in dwell",
         full.command,
         "mixture: mmoe",
         "libraries.torch",
     ]
     assert [each for each in expected if each not in text] == []
-    assert page.count('class="plot"') == 6 + 6
+    assert page.count('class="plot"') == 6 + 6 + 1
     assert "Not in this report" not in text
 
 

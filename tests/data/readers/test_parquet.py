@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -9,6 +10,7 @@ from holdfast.data.card import DatasetCard
 from holdfast.data.contract import LogError, accept
 from holdfast.data.log import Log
 from holdfast.data.readers.parquet import ParquetLog
+from holdfast.simulation.world import DefaultWorld
 
 CARD = DatasetCard(
     name="made",
@@ -133,3 +135,11 @@ def test_what_is_missing_is_named(tmp_path):
 def test_settings_out_of_range_are_refused():
     with pytest.raises(ValueError, match="on_bad_rows is 'keep'"):
         ParquetLog(root=".", on_bad_rows="keep")
+
+
+def test_candidates_are_read_where_a_log_has_them(tmp_path):
+    log = DefaultWorld(num_users=40, num_items=40, num_days=3, burn_in_days=0, log_candidates=True).read()
+    log.write(tmp_path / "log")
+    back = ParquetLog(root=str(tmp_path / "log")).read()
+    assert back.fingerprint() == log.fingerprint()
+    np.testing.assert_array_equal(back.frame["candidates"].iloc[0], log.frame["candidates"].iloc[0])

@@ -18,7 +18,7 @@ from holdfast.simulation.policies.plackett_luce import PlackettLuce
 from holdfast.simulation.policies.posterior_sampling import PosteriorSampling
 from holdfast.simulation.policies.random_slates import UniformSlates
 from holdfast.simulation.policies.random_slots import RandomSlots
-from holdfast.simulation.policies.scored import Exploration, ScoredPolicy
+from holdfast.simulation.policies.scored import Exploration, ScoredPolicy, SlotChances
 from holdfast.simulation.policies.stated_probabilities import StatedProbabilities
 from holdfast.simulation.policies.uncertainty_bonus import UncertaintyBonus
 from holdfast.simulation.policy import ItemScores, Policy, Requests, Slates, check_slates
@@ -84,6 +84,21 @@ def test_what_it_chooses_may_be_logged(policy: Policy, requests_for: Make):
     for num_slots in (1, 2, 5):
         requests = requests_for(300, num_slots=num_slots)
         check_slates(policy.choose(requests), requests, policy=policy.name)
+
+
+@pytest.mark.parametrize("exploration", EXPLORATIONS, ids=lambda each: each.label)
+@pytest.mark.parametrize("num_slots", [1, 2, 5])
+def test_it_says_the_chance_of_every_candidate_in_every_slot(exploration, num_slots, requests_for: Make):
+    requests = requests_for(200, num_slots=num_slots)
+    scores = np.random.default_rng(1).normal(size=(3, 200, 5)) * 3
+    assert isinstance(exploration, SlotChances)
+    table = exploration.slot_chances(scores, num_slots=num_slots)
+    assert table.shape == (200, num_slots, 5)
+    np.testing.assert_allclose(table.sum(axis=2), 1.0, rtol=1e-9)
+    assert (table.sum(axis=1) <= 1.0 + 1e-9).all(), "an item is shown once at most"
+    shown = exploration.slates(scores, requests)
+    request, slot = np.ogrid[:200, :num_slots]
+    np.testing.assert_allclose(table[request, slot, shown.position], shown.propensity, rtol=1e-9)
 
 
 @every_policy

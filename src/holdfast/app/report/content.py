@@ -175,6 +175,30 @@ class ClosedLoopSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CounterfactualSection:
+    """What policies would have earned on a log that another one served; see docs/off_policy.md.
+
+    Attributes:
+        values: ``policy``, ``versus`` (empty, or the policy that was subtracted), ``objective``,
+            ``estimator``, ``value``, ``low``, ``high``, ``effective_sample_size``, ``status``; a row a
+            question and estimator.
+        slots: ``policy``, ``slot``, ``rows``, ``effective_sample_size``, ``mean_weight``.
+        weights: ``policy``, ``weight_from``, ``weight_to``, ``rows``, ``weight_share``.
+        about: ``policies`` (the run's own first), ``exploration``, ``requests``, ``level``, ``blank``,
+            ``candidates_of_a_request`` (fewest, most).
+        units: of the objectives, in words.
+        preferred: estimators in the order in which they are read.
+    """
+
+    values: pd.DataFrame
+    slots: pd.DataFrame
+    weights: pd.DataFrame
+    about: Mapping[str, Any]
+    units: Mapping[str, str] = field(default_factory=dict)
+    preferred: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportContent:
     """Everything on the page. A part that is None or empty is replaced by a line that says that it is absent.
 
@@ -194,9 +218,10 @@ class ReportContent:
         calibration: for each objective, one.
         daily: ``day``, ``metric``, ``value`` and, where known, ``low`` and ``high``; one row a day
             and metric.
+        counterfactual: what policies would have earned on the logged requests.
         closed_loop: contenders serving a world, day by day.
         absent: why a part is not there, by its name: an objective, or ``results``, ``daily``,
-            ``closed_loop``, ``learning``, ``data``, ``propensity``, ``bundle``.
+            ``counterfactual``, ``closed_loop``, ``learning``, ``data``, ``propensity``, ``bundle``.
         command: what was typed.
         config: the resolved settings as YAML.
         manifest: versions, fingerprint, seeds, machine; nested mappings of plain values.
@@ -213,6 +238,7 @@ class ReportContent:
     interval_note: str = ""
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
     daily: pd.DataFrame = field(default_factory=pd.DataFrame)
+    counterfactual: CounterfactualSection | None = None
     closed_loop: ClosedLoopSection | None = None
     learning: LearningSection | None = None
     data: DataSection | None = None

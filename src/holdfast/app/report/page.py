@@ -13,6 +13,7 @@ from markupsafe import Markup
 from holdfast.app.report import numerals, plots
 from holdfast.app.report.closed_loop.view import loop_view
 from holdfast.app.report.content import ReportContent
+from holdfast.app.report.counterfactual import counterfactual_view
 from holdfast.app.report.metric_lines import metric_table
 from holdfast.app.report.svg import inline_svg
 
@@ -60,6 +61,9 @@ def build_report(content: ReportContent) -> str:
         loop_first=loop is not None and not content.metrics,
         loop_is_the_verdict=loop is not None and loop.verdict == content.verdict,
         looks={entry.name: entry.css for entry in loop.legend} if loop is not None else {},
+        counterfactual=None
+        if content.counterfactual is None
+        else counterfactual_view(content.counterfactual),
         daily=_daily(content),
         learning=_learning(content),
         timeline=_timeline(content),

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from holdfast.core.errors import UserError
 from holdfast.core.files import read_json
-from holdfast.data.canonical import COLUMN_NAMES
+from holdfast.data.canonical import COLUMN_NAMES, OPTIONAL_COLUMNS
 from holdfast.data.card import DatasetCard, read_card
 from holdfast.data.contract import accept
 from holdfast.data.faults import check_on_bad_rows
@@ -110,7 +110,8 @@ def _shards(root: Path) -> list[Path]:
 
 
 def _read_shards(shards: list[Path], card: DatasetCard) -> pa.Table:
-    wanted = dict.fromkeys((*COLUMN_NAMES, *(feature.name for feature in card.features)))
+    optional = (column.name for column in OPTIONAL_COLUMNS)
+    wanted = dict.fromkeys((*COLUMN_NAMES, *optional, *(feature.name for feature in card.features)))
     tables = []
     for shard in shards:
         try:

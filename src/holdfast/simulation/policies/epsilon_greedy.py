@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from holdfast.core.arrays import Floats
-from holdfast.simulation.policies.rankings import check_epsilon, show_one_ranking
+from holdfast.simulation.policies.rankings import check_epsilon, ranking_chances, show_one_ranking
 from holdfast.simulation.policy import Requests, Slates, greedy_slates
 
 
@@ -42,3 +42,8 @@ class EpsilonGreedySlates:
         """Greedy or random slates; see the class."""
         ranking = greedy_slates(scores.mean(axis=0), num_slots=requests.num_slots)
         return show_one_ranking(ranking[None], requests, epsilon=self.epsilon)
+
+    def slot_chances(self, scores: Floats, *, num_slots: int) -> Floats:
+        """Chance of every candidate in every slot; see the class and ``SlotChances``."""
+        ranking = greedy_slates(scores.mean(axis=0), num_slots=num_slots)
+        return ranking_chances(ranking[None], num_candidates=scores.shape[2], epsilon=self.epsilon)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from holdfast.core.arrays import Floats, Ints
-from holdfast.simulation.policies.rank_chances import item_in_slot_chance
+from holdfast.simulation.policies.rank_chances import every_slot_chance, item_in_slot_chance
 from holdfast.simulation.policy import Requests, Slates
 
 LARGEST_GAP = 20.0
@@ -63,6 +63,11 @@ class PlackettLuce:
         """Slates drawn by their scores; see the class."""
         weights = capped_weights(scores.mean(axis=0), temperature=self.temperature)
         return drawn_by_weight(weights, requests)
+
+    def slot_chances(self, scores: Floats, *, num_slots: int) -> Floats:
+        """Chance of every candidate in every slot; see the class and ``SlotChances``."""
+        weights = capped_weights(scores.mean(axis=0), temperature=self.temperature)
+        return every_slot_chance(weights, num_slots=num_slots)
 
 
 def capped_weights(scores: Floats, *, temperature: float) -> Floats:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from holdfast.core.arrays import Floats
-from holdfast.simulation.policies.rankings import check_epsilon, show_one_ranking
+from holdfast.simulation.policies.rankings import check_epsilon, ranking_chances, show_one_ranking
 from holdfast.simulation.policy import Requests, Slates, greedy_slates
 
 
@@ -48,3 +48,8 @@ class PosteriorSampling:
         """The slates of members drawn at random; see the class."""
         rankings = [greedy_slates(member, num_slots=requests.num_slots) for member in scores]
         return show_one_ranking(np.stack(rankings), requests, epsilon=self.epsilon)
+
+    def slot_chances(self, scores: Floats, *, num_slots: int) -> Floats:
+        """Chance of every candidate in every slot; see the class and ``SlotChances``."""
+        rankings = np.stack([greedy_slates(member, num_slots=num_slots) for member in scores])
+        return ranking_chances(rankings, num_candidates=scores.shape[2], epsilon=self.epsilon)

@@ -43,6 +43,11 @@ class UniformSlates:
             slate_propensity=np.full(num_requests, whole),
         )
 
+    def slot_chances(self, scores: Floats, *, num_slots: int) -> Floats:
+        """1 / C for every candidate in every slot; see ``SlotChances``."""
+        num_requests, num_candidates = scores.shape[1:]
+        return np.full((num_requests, num_slots, num_candidates), 1.0 / num_candidates)
+
 
 def random_slates(uniform: Floats, *, num_candidates: int) -> Ints:
     """K different candidates each in random order, ``[Q, K]``: the first K steps of a Fisher-Yates shuffle.

@@ -87,6 +87,22 @@ class RandomSlots:
             slate_propensity=np.full(num_requests, 1.0 / (sets * math.perm(left, num_random))),
         )
 
+    def slot_chances(self, scores: Floats, *, num_slots: int) -> Floats:
+        """Chance of every candidate in every slot; see the class and ``SlotChances``."""
+        _, num_requests, num_candidates = scores.shape
+        if self.num_random > num_slots:
+            raise ValueError(
+                f"{self.label}: num_random is {self.num_random}, and there are {num_slots} slots"
+            )
+        kept = num_slots - self.num_random
+        left = num_candidates - kept
+        by_rank = _chance_of_rank(num_slots, self.num_random, left=left, where=self.where)
+        by_rank = by_rank[:, np.minimum(np.arange(num_candidates), kept)]
+        order = greedy_slates(scores.mean(axis=0), num_slots=num_candidates)
+        chance = np.empty((num_requests, num_slots, num_candidates))
+        np.put_along_axis(chance, np.repeat(order[:, None], num_slots, axis=1), by_rank[None], axis=2)
+        return chance
+
     def _ranks_shown(self, filler: Ints, chance: Floats, *, kept: int) -> Ints:
         """Ranks by score in slots ``[Q, K]``, from the ranks of the random ones ``[Q, r]``."""
         num_requests = len(filler)

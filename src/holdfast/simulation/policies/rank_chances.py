@@ -52,6 +52,55 @@ def item_in_slot_chance(weights: Floats, position: Ints) -> Floats:
     return np.asarray(np.minimum(chance, 1.0))
 
 
+def every_slot_chance(weights: Floats, *, num_slots: int) -> Floats:
+    r"""The same chance of *every* candidate in every slot.
+
+    The number of others that rang before is that of the candidates before and that of those after in the list
+    together; both are built up once for all of them. The work is about :math:`C K^2 T / 2` a request.
+
+    Args:
+        weights: w >= 0, at least K above 0 a row, ``[Q, C]``.
+        num_slots: K, from 1 to C.
+
+    Returns:
+        ``[Q, K, C]``, in [0, 1]; each slot sums to 1. A candidate of weight 0 has no chance.
+    """
+    share = weights / weights.sum(axis=1, keepdims=True)
+    num_requests, num_candidates = share.shape
+    chance = np.empty((num_requests, num_slots, num_candidates))
+    chance[:, 0] = share
+    # The lists of distributions are C + 1 times as long as those of one position: fewer requests at a time.
+    step = max(1, _CHUNK * 8 // (num_candidates + 8))
+    for start in range(0, num_requests if num_slots > 1 else 0, step):
+        rows = slice(start, start + step)
+        chance[rows, 1:] = _later_slots_of_all(share[rows], num_slots)
+    return np.asarray(np.clip(chance, 0.0, 1.0))
+
+
+def _later_slots_of_all(share: Floats, num_slots: int) -> Floats:
+    """Chances of all candidates in slots 1 to K - 1, ``[Q, K-1, C]``."""
+    log_time, step = _grid(share, num_slots)
+    time_QT = np.exp(log_time)
+    num_requests, num_candidates = share.shape
+    waited = share[:, :, None] * time_QT[:, None, :]
+    silent, rang = np.exp(-waited), -np.expm1(-waited)
+    after = np.zeros((num_candidates + 1, num_slots, *time_QT.shape))
+    after[-1, 0] = 1.0
+    for each in range(num_candidates - 1, 0, -1):
+        after[each] = after[each + 1]
+        _add_one(after[each], silent[:, each], rang[:, each])
+    before = np.zeros_like(after[0])
+    before[0] = 1.0
+    chance = np.empty((num_requests, num_slots - 1, num_candidates))
+    for each in range(num_candidates):
+        density = waited[:, each] * silent[:, each]
+        for slot in range(1, num_slots):
+            rang_before = sum(before[few] * after[each + 1, slot - few] for few in range(slot + 1))
+            chance[:, slot - 1, each] = step * (density * rang_before).sum(axis=1)
+        _add_one(before, silent[:, each], rang[:, each])
+    return chance
+
+
 def _later_slots(share: Floats, position: Ints) -> Floats:
     """Chances of slots 1 to K - 1, ``[Q, K-1]``."""
     num_slots = position.shape[1]

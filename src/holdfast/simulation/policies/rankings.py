@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from holdfast.core.arrays import Ints
+from holdfast.core.arrays import Floats, Ints
 from holdfast.simulation.policies.random_slates import random_slates
 from holdfast.simulation.policy import Requests, Slates
 
@@ -44,6 +44,16 @@ def show_one_ranking(rankings: Ints, requests: Requests, *, epsilon: float) -> S
         propensity=(1.0 - epsilon) * same.mean(axis=0) + epsilon / num_candidates,
         slate_propensity=(1.0 - epsilon) * same.all(axis=2).mean(axis=0) + epsilon * at_random,
     )
+
+
+def ranking_chances(rankings: Ints, *, num_candidates: int, epsilon: float) -> Floats:
+    """What ``show_one_ranking`` gives every candidate in every slot, ``[Q, K, C]``, by ``[M, Q, K]``."""
+    num_rankings, num_requests, num_slots = rankings.shape
+    chance = np.full((num_requests, num_slots, num_candidates), epsilon / num_candidates)
+    request, slot = np.ogrid[:num_requests, :num_slots]
+    for ranking in rankings:
+        chance[request, slot, ranking] += (1.0 - epsilon) / num_rankings
+    return chance
 
 
 def check_epsilon(epsilon: float) -> None:

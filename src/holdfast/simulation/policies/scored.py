@@ -37,6 +37,23 @@ class Exploration(Protocol):
         ...
 
 
+@runtime_checkable
+class SlotChances(Protocol):
+    """An exploration that says how likely *every* candidate is in every slot, not only what it shows.
+
+    Off-policy evaluation asks it about slates that another policy chose.
+    """
+
+    def slot_chances(self, scores: Floats, *, num_slots: int) -> Floats:
+        """The marginal chances of which ``Slates.propensity`` is one, ``[Q, K, C]``; each slot sums to 1.
+
+        Args:
+            scores: finite, ``[M, Q, C]`` with C >= K.
+            num_slots: K.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScoredPolicy:
     """Any scorers with any exploration around them.
