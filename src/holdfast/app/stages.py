@@ -99,6 +99,7 @@ def prepare(run: Run, *, resume: bool) -> None:
         fitted = fit_source(plan.propensity, train)
         weighting = plan.weighting.resolved(fitted.on_train, train.known)
         weighting.resolved(propensity_of(fitted, validation), validation.known)
+        propensity_of(fitted, prepared.windows["test"])
         check_one_propensity(plan.estimator, fitted.on_train, weighting)
         check_observed_after_click(fitted.on_train, {name: plan.heads[name] for name in objectives})
         history = [feature.name for feature in plan.history.features()]

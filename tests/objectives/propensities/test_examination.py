@@ -51,6 +51,24 @@ def test_rows_are_predicted_without_their_user(rows: Any) -> None:
     assert len(np.unique(folded[log.slot == 2])) == 3, "one value a fold"
 
 
+def test_rows_that_chance_did_not_choose_are_predicted_without_their_user_too(rows: Any) -> None:
+    log = shuffled_log(rows, 6000)
+    mine = log.user == log.user[0]
+    columns = {"slot": log.slot, "user": log.user, "policies": ("random", "greedy")}
+    columns["policy"] = np.random.default_rng(1).integers(0, 2, 6000)
+    columns["policy"][np.flatnonzero(mine)[:2]] = [0, 1]
+    changed = np.where(mine, 1.0 - log.click, log.click)
+    before, after = (
+        ExaminationByRandomSlots(num_folds=3).fit(rows(6000, click=click, **columns)).on_train.values
+        for click in (log.click, changed)
+    )
+    greedy = columns["policy"] == 1
+    assert (mine & greedy).any()
+    np.testing.assert_array_equal(before[mine], after[mine])
+    assert (before[greedy & ~mine] != after[greedy & ~mine]).any()
+    assert not np.isnan(before).any()
+
+
 def test_only_chance_counts(rows: Any) -> None:
     log = shuffled_log(rows, 6000)
     twice = rows(

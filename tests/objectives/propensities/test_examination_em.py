@@ -43,6 +43,21 @@ def test_the_source_is_cross_fitted_and_knows_other_rows(rows: Any) -> None:
     assert "examination by slot: 1.00" in fitted.notes[0]
 
 
+def test_rows_whose_click_is_not_known_do_not_see_their_users_clicks(rows: Any) -> None:
+    log = ranked_log(rows, 500)
+    known, changed = log.click.copy(), log.click.copy()
+    changed[:4] = 1.0 - changed[:4]
+    known[3] = changed[3] = np.nan
+    columns = {"slot": log.slot, "features": log.features, "user": log.user}
+    before, after = (
+        ExaminationByEM(num_iterations=5).fit(rows(2000, click=click, **columns)).on_train.values
+        for click in (known, changed)
+    )
+    np.testing.assert_array_equal(before[:4], after[:4])
+    assert (before != after).any()
+    assert not np.isnan(before).any()
+
+
 def test_logs_that_cannot_tell_are_refused(rows: Any) -> None:
     with pytest.raises(ValueError, match=r"at least two slots and a numeric feature; found slots \[0\]"):
         ExaminationByEM().fit(rows(10, features=np.zeros((10, 1))))

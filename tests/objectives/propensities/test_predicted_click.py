@@ -63,6 +63,21 @@ def test_rows_whose_click_is_not_known_are_predicted_too(rows: Any) -> None:
     assert np.abs(found.values[:100] - chance[:100]).max() < 0.15
 
 
+def test_rows_whose_click_is_not_known_do_not_see_their_users_clicks_either(rows: Any) -> None:
+    log, _ = log_of_clicks(rows, 3000)
+    mine = np.flatnonzero(log.user == np.bincount(log.user).argmax())
+    assert len(mine) >= 2
+    known, changed = log.click.copy(), log.click.copy()
+    changed[mine] = 1.0 - changed[mine]
+    known[mine[0]] = changed[mine[0]] = np.nan
+    before, after = (
+        PredictedClick().fit(rows(3000, click=click, features=log.features, user=log.user)).on_train.values
+        for click in (known, changed)
+    )
+    np.testing.assert_array_equal(before[mine], after[mine])
+    assert (before != after).any()
+
+
 def test_logs_that_cannot_tell_are_refused(rows: Any) -> None:
     with pytest.raises(ValueError, match="rows of both kinds"):
         PredictedClick().fit(rows(10))

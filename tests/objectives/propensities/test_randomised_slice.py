@@ -21,9 +21,34 @@ def test_only_rows_of_randomised_policies_count(rows: Any) -> None:
 
 def test_logged_propensities_of_the_slice_are_used_where_there_are_any(rows: Any) -> None:
     logged = np.array([0.9, 0.1, 0.2, 0.3])
-    assert RandomisedSlice().fit(rows(4, logged=logged, **POLICY)).on_train.values[1:3].tolist() == [0.1, 0.2]
-    logged[1] = np.nan
-    assert RandomisedSlice().fit(rows(4, logged=logged, **POLICY)).on_train.values[1:3].tolist() == [1.0, 1.0]
+    fitted = RandomisedSlice().fit(rows(4, logged=logged, **POLICY))
+    assert fitted.on_train.values[1:3].tolist() == [0.1, 0.2]
+    assert "all 2 have a logged propensity" in fitted.notes[1]
+    logged[[0, 3]] = np.nan
+    outside = RandomisedSlice().fit(rows(4, logged=logged, **POLICY))
+    assert outside.on_train.values[1:3].tolist() == [0.1, 0.2], "rows that do not count need none"
+
+
+def test_logged_propensities_that_some_rows_lack_are_not_dropped(rows: Any) -> None:
+    partly = rows(4, logged=np.array([0.9, np.nan, 0.5, 0.3]), **POLICY)
+    with pytest.raises(ValueError, match="1 of the 2 rows that chance chose have no logged propensity"):
+        RandomisedSlice().fit(partly)
+    assert RandomisedSlice(num_alternatives=4).fit(partly).on_train.values[1:3].tolist() == [0.25, 0.25]
+
+
+def test_the_training_window_decides_for_all_windows(rows: Any) -> None:
+    logged = rows(4, logged=np.array([0.9, 0.1, 0.5, 0.3]), **POLICY)
+    partly, unlogged = rows(4, logged=np.array([0.9, np.nan, 0.5, 0.3]), **POLICY), rows(4, **POLICY)
+    fitted = RandomisedSlice().fit(logged)
+    for window, count in ((partly, 1), (unlogged, 2)):
+        with pytest.raises(ValueError, match=f"{count} of the 2 rows that chance chose have no logged"):
+            fitted.of(window)
+    alike = RandomisedSlice().fit(unlogged)
+    assert "none of the 2 has a logged propensity" in alike.notes[1]
+    for window in (logged, partly, unlogged):
+        assert alike.of(window).values[1:3].tolist() == [1.0, 1.0]
+    nobody = rows(4, policies=("standard",))
+    assert fitted.of(nobody).missing.all()
 
 
 def test_randomised_slots(rows: Any) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from holdfast.core.arrays import Floats, Ints
+from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.core.logged_rows import LoggedRows
 from holdfast.core.propensity import Meaning, Propensity
 from holdfast.objectives.propensities.randomised_slice import random_policies
@@ -54,20 +54,16 @@ class ExaminationByRandomSlots:
         Raises:
             ValueError: no row was chosen by chance, slots are not logged, or nothing was clicked.
         """
-        usable = ~np.isnan(train.click) & (train.slot >= 0)
-        if self.policies:
-            usable &= train.logged_by(self.policies)
+        usable = self._usable(train)
         if not usable.any():
             raise ValueError(
                 "no row with a slot and a known click was logged by a policy like "
                 f"{self.policies or 'any'}; the log's policies are {list(train.policies) or 'unknown'}: name "
                 "those that fill slots by chance, or choose objective/propensity=examination_em"
             )
-        predict = self._predictor(train.take(usable))
-        values = predict(train)
-        values[usable] = cross_fitted(
-            train.take(usable), fit=self._predictor, num_folds=self.num_folds, seed=self.seed
-        )
+        predict = self._predictor(train)
+        # All rows are held out, those that teach nothing too: their users may have others that do.
+        values = cross_fitted(train, fit=self._predictor, num_folds=self.num_folds, seed=self.seed)
         return FittedSource(
             on_train=self._propensity(values),
             of=lambda rows: self._propensity(predict(rows)),
@@ -77,8 +73,13 @@ class ExaminationByRandomSlots:
     def _propensity(self, values: Floats) -> Propensity:
         return Propensity(values=values, meaning=self.meaning, source="click rates of randomised slots")
 
+    def _usable(self, rows: LoggedRows) -> Bools:
+        usable = ~np.isnan(rows.click) & (rows.slot >= 0)
+        return usable & rows.logged_by(self.policies) if self.policies else usable
+
     def _predictor(self, rows: LoggedRows) -> Predictor:
-        return slot_predictor(examination_by_click_rates(rows.click, rows.slot, min_clicks=self.min_clicks))
+        used = rows.take(self._usable(rows))
+        return slot_predictor(examination_by_click_rates(used.click, used.slot, min_clicks=self.min_clicks))
 
 
 def examination_by_click_rates(click: Floats, slot: Ints, *, min_clicks: int = 1) -> Floats:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from holdfast.core.arrays import Floats, Ints
+from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.core.logged_rows import LoggedRows
 from holdfast.core.propensity import Meaning, Propensity
 from holdfast.objectives.propensities.examination import slot_predictor
@@ -57,7 +57,7 @@ class ExaminationByEM:
         Raises:
             ValueError: slots are not logged or all the same, nothing was clicked, or there is no feature.
         """
-        usable = ~np.isnan(train.click) & (train.slot >= 0)
+        usable = _usable(train)
         slots = np.unique(train.slot[usable])
         if len(slots) < 2 or train.features.shape[1] == 0:
             raise ValueError(
@@ -65,11 +65,9 @@ class ExaminationByEM:
                 f"{slots.tolist()} and {train.features.shape[1]} features: choose another "
                 "objective/propensity"
             )
-        predict = self._predictor(train.take(usable))
-        values = predict(train)
-        values[usable] = cross_fitted(
-            train.take(usable), fit=self._predictor, num_folds=self.num_folds, seed=self.seed
-        )
+        predict = self._predictor(train)
+        # All rows are held out, those that teach nothing too: their users may have others that do.
+        values = cross_fitted(train, fit=self._predictor, num_folds=self.num_folds, seed=self.seed)
         shown = predict(train.take(np.unique(train.slot, return_index=True)[1]))
         said = ", ".join(f"{value:.2f}" for value in shown[~np.isnan(shown)][:10])
         return FittedSource(
@@ -82,10 +80,15 @@ class ExaminationByEM:
         return Propensity(values=values, meaning=self.meaning, source="regression-EM on clicks")
 
     def _predictor(self, rows: LoggedRows) -> Predictor:
+        used = rows.take(_usable(rows))
         examination, _ = regression_em(
-            rows.click, rows.slot, rows.features, num_iterations=self.num_iterations, ridge=self.ridge
+            used.click, used.slot, used.features, num_iterations=self.num_iterations, ridge=self.ridge
         )
         return slot_predictor(examination)
+
+
+def _usable(rows: LoggedRows) -> Bools:
+    return ~np.isnan(rows.click) & (rows.slot >= 0)
 
 
 def regression_em(

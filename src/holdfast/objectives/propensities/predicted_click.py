@@ -64,12 +64,9 @@ class PredictedClick:
         Raises:
             ValueError: all of them, or none, were clicked.
         """
-        known = ~np.isnan(train.click)
-        predict = self._predictor(train.take(known))
-        values = predict(train)
-        values[known] = cross_fitted(
-            train.take(known), fit=self._predictor, num_folds=self.num_folds, seed=self.seed
-        )
+        predict = self._predictor(train)
+        # All rows are held out, those that teach nothing too: their users may have others that do.
+        values = cross_fitted(train, fit=self._predictor, num_folds=self.num_folds, seed=self.seed)
         return FittedSource(
             on_train=self._propensity(values), of=lambda rows: self._propensity(predict(rows))
         )
@@ -78,5 +75,6 @@ class PredictedClick:
         return Propensity(values=values, meaning=self.meaning, source="logistic regression of the click")
 
     def _predictor(self, rows: LoggedRows) -> Predictor:
-        regression = fit_logistic(rows.features, rows.click, ridge=self.ridge)
+        known = ~np.isnan(rows.click)
+        regression = fit_logistic(rows.features[known], rows.click[known], ridge=self.ridge)
         return lambda others: regression.chance(others.features)

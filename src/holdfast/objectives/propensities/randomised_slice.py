@@ -25,8 +25,9 @@ class RandomisedSlice:
         policies: patterns of names of randomised policies, such as ``random*``; [] for any policy.
         slots: slots that were filled by chance, from 0; [] for all slots.
         num_alternatives: how many items chance chose from, at least 1, so that a row's propensity is one over
-            it. None to take the logged propensities of these rows, and where there are none, the same for
-            all: then only their ratio means anything.
+            it. None to take the logged propensities of these rows, which all of them need then; and where no
+            row of the training window has one, the same for all rows of all windows: then only their ratio
+            means anything.
     """
 
     policies: list[str] = field(default_factory=random_policies)
@@ -59,7 +60,7 @@ class RandomisedSlice:
         """Find the slice; there is nothing to learn.
 
         Raises:
-            ValueError: the training window holds no such row.
+            ValueError: the training window holds no such row, or only some of them have a logged propensity.
         """
         inside = self.slice(train)
         if not inside.any():
@@ -68,17 +69,30 @@ class RandomisedSlice:
                 f"the log's policies are {list(train.policies) or 'unknown'}; name those that randomise, or "
                 "choose another objective/propensity"
             )
-        note = f"chance chose {int(inside.sum()):,} of {len(train):,} training rows; the others are set aside"
-        return FittedSource(on_train=self._propensity(train), of=self._propensity, notes=(note,))
+        total = int(inside.sum())
+        logged = self.num_alternatives is None and not np.isnan(train.logged[inside]).all()
+        notes = [f"chance chose {total:,} of {len(train):,} training rows; the others are set aside"]
+        if logged:
+            notes.append(f"of these training rows all {total:,} have a logged propensity, which is taken")
+        elif self.num_alternatives is None:
+            notes.append(f"none of the {total:,} has a logged propensity: they count the same in all windows")
+        return FittedSource(
+            on_train=self._propensity(train, logged=logged),
+            of=lambda rows: self._propensity(rows, logged=logged),
+            notes=tuple(notes),
+        )
 
-    def _propensity(self, rows: LoggedRows) -> Propensity:
+    def _propensity(self, rows: LoggedRows, *, logged: bool) -> Propensity:
         inside = self.slice(rows)
-        if self.num_alternatives is not None:
-            values = np.full(len(rows), 1.0 / self.num_alternatives)
-        elif np.isnan(rows.logged[inside]).any():
-            values = np.ones(len(rows))
-        else:
-            values = rows.logged
+        values = rows.logged if logged else np.full(len(rows), 1.0 / (self.num_alternatives or 1))
+        lacking = int(np.isnan(values[inside]).sum())
+        if lacking:
+            # Rows outside the slice are set aside; one inside without a value would vanish among them.
+            raise ValueError(
+                f"{lacking:,} of the {int(inside.sum()):,} rows that chance chose have no logged propensity, "
+                "and others of the log have one; mend the log, name policies or slots whose rows all have "
+                "one, or set objective.propensity.num_alternatives to how many items chance chose from"
+            )
         return Propensity(
             values=np.where(inside, values, np.nan),
             meaning=self.meaning,
