@@ -108,7 +108,7 @@ def test_everything_that_is_given_is_on_the_page(full: ReportContent, page: str)
         "“retrained” brought most long-term value",
         "told the truth",
         "Difference to uniform",
-            "would have had more click, no clear difference in dwell",
+        "would have had more click, no clear difference in dwell",
         full.command,
         "mixture: mmoe",
         "libraries.torch",
