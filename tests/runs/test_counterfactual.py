@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -168,3 +169,23 @@ def test_a_run_that_was_not_exported_cannot_be_compared(copied, command):
     done = command("run", f"run_dir={copied.path}", AGAIN, f"counterfactual.others=[{copied.path}]")
     assert done.code != 0
     assert "was not exported" in done.err
+
+
+def test_a_policy_of_few_clicks_and_large_weights_is_not_judged(command, tmp_path):
+    """Open Bandit, from the log of a sampling policy: a dozen clicks, weights in the dozens."""
+    default = Path(__file__).parents[3] / "shared" / "data"
+    root = Path(os.environ.get("HOLDFAST_SHARED_DATA", default)) / "open_bandit_small"
+    if not root.is_dir():
+        pytest.skip(f"no {root}; set HOLDFAST_SHARED_DATA to run this")
+    words = ("data=open_bandit", f"data.root={root}", "data.campaign=men", "data.policy=bts")
+    stages = "stages=[prepare,fit,counterfactual]"
+    done = command(
+        "run", *words, "trainer.max_epochs=1", "tracking=local", stages, f"run_dir={tmp_path / 'r'}"
+    )
+    assert done.code == 0, done.err + done.out
+    assert "34 candidates each" in done.out
+    assert "trained: the log cannot say: effective sample size" in done.out
+    metrics = json.loads((tmp_path / "r" / "metrics.json").read_text())
+    assert metrics["counterfactual/trained/click/dr"]["value"] is None
+    # A dozen clicks do not carry an interval of the logged mean either.
+    assert "decide the estimate" in metrics["counterfactual/behavior/click/logged_mean"]["note"]

@@ -33,7 +33,7 @@ def test_no_number_stands_where_the_log_cannot_say(made_content):
     view = counterfactual_view(made_content.counterfactual(("click", 0.1, 0.2, UNSURE)))
     logged, trained = view.parts[0].lines
     assert (logged.value.value, logged.status) == ("0.110", "yes")
-    assert trained.status == UNSURE
+    assert (trained.status, trained.why) == ("no", UNSURE)
     page = build_report(
         ReportContent(
             title="t",

@@ -214,7 +214,7 @@ class _Group:
         sizes = {}
         for share in EXPLORATION:
             second = float((product / ((1.0 - share) * propensity + share / num_candidates)).sum())
-            sizes[share] = float(weight.sum()) ** 2 / second if second > 0.0 else float("inf")
+            sizes[share] = float(weight.sum()) ** 2 / second if second > 0.0 else 0.0
         return replace(self._columns[name].overlap.overlap(), size_with_exploration=sizes)
 
     def tables(self) -> pd.DataFrame:

@@ -27,7 +27,8 @@ def answered(values: pd.DataFrame, about: Mapping[str, Any]) -> Iterator[str]:
     for objective in dict.fromkeys(values["objective"]):
         logged = rows_of(values, policy=BEHAVIOR, objective=objective).iloc[0]
         assert logged["estimator"] == LOGGED_MEAN
-        yield f"{objective}: logged {_interval(logged)} {UNITS[objective]}"
+        unsure = "" if logged["status"] == "ok" else "; of its interval " + str(logged["status"])
+        yield f"{objective}: logged {_interval(logged)} {UNITS[objective]}{unsure}"
         for policy in about["policies"]:
             value = best_row(values, policy=policy, objective=objective)
             if value["status"] != "ok":

@@ -19,7 +19,7 @@ from holdfast.app.report.svg import MUTED, SERIES, STYLE, inline_svg
 
 BEHAVIOR = "behavior"
 LOGGED_MEAN = "logged_mean"
-CAN = "yes"
+CAN, CANNOT = "yes", "no"
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class EstimateLine:
     difference: Cell
     effective: str
     status: str
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ class ObjectivePart:
 
     title: str
     lines: list[EstimateLine]
+
+    @property
+    def notes(self) -> list[str]:
+        """Why the log cannot say, and what would make it say."""
+        return [f"{line.policy}, {line.estimator}: {line.why}" for line in self.lines if line.why]
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,8 @@ def _lines(section: CounterfactualSection, objective: str) -> Iterator[EstimateL
             value=_cell(row),
             difference=Cell() if gain is None else _cell(gain),
             effective=NOTHING if of_behavior else number(round(float(row["effective_sample_size"]))),
-            status=CAN if row["status"] == "ok" else str(row["status"]),
+            status=CAN if row["status"] == "ok" else CANNOT,
+            why="" if row["status"] == "ok" else str(row["status"]),
         )
 
 
