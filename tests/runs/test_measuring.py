@@ -15,7 +15,7 @@ def fitted_baselines(saved_run, monkeypatch):
     from omegaconf import OmegaConf
 
     from holdfast.app.console import Console
-    from holdfast.app.stages import Run
+    from holdfast.app.run import Run
     from holdfast.tracking.local import LocalRunLog
 
     made = plan(OmegaConf.create(saved_run.saved_config()))

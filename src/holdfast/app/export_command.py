@@ -54,8 +54,8 @@ def _check(folder: RunFolder) -> int:
         from holdfast.app.composition import plan
         from holdfast.app.console import Console
         from holdfast.app.hydra_entry import compose
+        from holdfast.app.run import Run
         from holdfast.app.runner import completed, resolved_or_missing
-        from holdfast.app.stages import Run
         from holdfast.serving.parity import check_parity
         from holdfast.tracking.local import LocalRunLog
 

@@ -68,7 +68,8 @@ def assist(folder: RunFolder, *, resume: bool, prepared_anew: bool = False) -> N
 
     from holdfast.app.composition import plan
     from holdfast.app.console import Console
-    from holdfast.app.stages import Run, train
+    from holdfast.app.fitting import train
+    from holdfast.app.run import Run
     from holdfast.tracking.fan_out import Fanout
 
     deadline = time.monotonic() + PATIENCE_SECONDS

@@ -20,6 +20,7 @@ from holdfast.app.console import Console
 from holdfast.app.manifest import manifest
 from holdfast.app.prepared_run import PreparedRun
 from holdfast.app.ranks import assist, process_rank
+from holdfast.app.run import Run
 from holdfast.app.run_folder import (
     CHANGEABLE,
     RunFolder,
@@ -31,7 +32,7 @@ from holdfast.app.run_folder import (
 from holdfast.app.settings import STAGES, RunSettings
 from holdfast.app.simulating.contenders import need_the_runs_model
 from holdfast.app.stage_order import REPORTED, needs, resting_on
-from holdfast.app.stages import STAGE_FUNCTIONS, Run
+from holdfast.app.stages import STAGE_FUNCTIONS
 from holdfast.core.errors import UserError
 from holdfast.core.files import clear_unfinished, read_json, write_json
 

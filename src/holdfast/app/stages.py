@@ -6,70 +6,26 @@ at all. So each runs alone on a saved run, and after an interruption, by the ver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from holdfast.app import sayings
 from holdfast.app.composition import Plan
-from holdfast.app.console import Console
+from holdfast.app.fitting import fit_summary, refuse_before_training, train
 from holdfast.app.head_fitting import dwell_population, fit_heads
 from holdfast.app.manifest import code_version_text
 from holdfast.app.metrics_file import flat, write_counterfactual, write_evaluation
-from holdfast.app.new_ranker import new_ranker
-from holdfast.app.prepared_run import PreparedRun, save_prepared, usable_heads
+from holdfast.app.prepared_run import save_prepared, usable_heads
 from holdfast.app.ranks import others_assist
-from holdfast.app.run_folder import RunFolder
+from holdfast.app.run import Run
 from holdfast.app.simulating.contenders import need_the_runs_model
 from holdfast.core.files import read_json, whole_file, whole_folder, write_json, write_text
-from holdfast.models.ranker import Ranker
-from holdfast.tracking.run_log import RunLog
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    # Lightning takes seconds to import; only training needs it
-    from holdfast.training.fit import FitResult
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """What a stage works with."""
-
-    folder: RunFolder
-    plan: Plan
-    console: Console
-    run_log: RunLog
-
-    @property
-    def prepared(self) -> PreparedRun:
-        """What the stage prepare left."""
-        return PreparedRun(self.folder.prepared)
-
-    def fresh_ranker(self) -> Ranker:
-        """The model with untrained weights, for the objectives that the log can teach."""
-        prepared, seed = self.prepared, self.plan.settings.seed
-        return new_ranker(self.plan, prepared.encoder(), prepared.heads(self.plan.heads), seed=seed)
-
-    def trained_ranker(self) -> Ranker:
-        """The model with the weights of its best epoch."""
-        from holdfast.training.checkpoints import load_best
-
-        ranker = self.fresh_ranker()
-        ranker.load_state_dict(load_best(self.folder.fit))
-        return ranker.eval()
 
 
 def prepare(run: Run, *, resume: bool) -> None:
     """Read the log, cut it in time, encode it: nothing is fitted on what was not known yet."""
     from holdfast.data.preparation import prepare_windows
-    from holdfast.training.propensities import (
-        check_observed_after_click,
-        check_one_propensity,
-        fit_source,
-        propensity_of,
-    )
-    from holdfast.training.targets import check_teachable
 
     plan = run.plan
     with run.console.working("prepare", "reading the log"):
@@ -93,21 +49,13 @@ def prepare(run: Run, *, resume: bool) -> None:
             horizon_days=plan.settings.horizon_days,
             dwell_population=dwell_population(plan.heads),
         )
-        train, validation = prepared.windows["train"], prepared.windows["validation"]
-        # Refused now rather than after the first minutes of training.
-        check_teachable(train, {name: plan.heads[name] for name in objectives})
-        fitted = fit_source(plan.propensity, train)
-        weighting = plan.weighting.resolved(fitted.on_train, train.known)
-        weighting.resolved(propensity_of(fitted, validation), validation.known)
-        propensity_of(fitted, prepared.windows["test"])
-        check_one_propensity(plan.estimator, fitted.on_train, weighting)
-        check_observed_after_click(fitted.on_train, {name: plan.heads[name] for name in objectives})
+        refuse_before_training(plan, prepared, objectives)
         history = [feature.name for feature in plan.history.features()]
         saved = save_prepared(
             run.folder.prepared,
             log,
             prepared,
-            heads=fit_heads(plan.heads, train),
+            heads=fit_heads(plan.heads, prepared.windows["train"]),
             history_features=history,
             dropped=dropped,
         )
@@ -140,54 +88,6 @@ def fit(run: Run, *, resume: bool) -> None:
         run.console.warn("fit", warning)
 
 
-def train(run: Run, *, resume: bool) -> tuple[FitResult, int]:
-    """Train on the prepared windows; every process of a distributed training does this together.
-
-    Returns:
-        What training came to, and how many weights the model has.
-    """
-    from holdfast.training.fit import fit as fit_ranker
-
-    plan, prepared = run.plan, run.prepared
-    ranker = run.fresh_ranker()
-    with run.console.progress("fit") as line:
-        result = fit_ranker(
-            ranker,
-            prepared.window("train", memory_map=True),
-            prepared.window("validation"),
-            weighting=plan.weighting,
-            balance=plan.balance,
-            optimizer=plan.optimizer,
-            settings=plan.trainer,
-            seed=plan.settings.seed,
-            folder=run.folder.fit,
-            source=plan.propensity,
-            estimator=plan.estimator,
-            resume=resume,
-            on_progress=sayings.FitProgress(line),
-            run_log=run.run_log,
-        )
-    return result, sum(parameter.numel() for parameter in ranker.parameters())
-
-
-def fit_summary(result: FitResult, num_weights: int) -> dict[str, Any]:
-    """What training came to, in plain containers."""
-    return {
-        "criterion": result.criterion,
-        "best_epoch": result.best_epoch,
-        "best_value": result.best_value,
-        "num_epochs": len(result.epochs),
-        "stopped_early": result.stopped_early,
-        "rows_per_second": result.rows_per_second,
-        "num_weights": num_weights,
-        "train_weights": {name: asdict(each) for name, each in result.train_weights.items()},
-        "validation_weights": {name: asdict(each) for name, each in result.validation_weights.items()},
-        "targets": {name: asdict(each) for name, each in result.targets.items()},
-        "propensities": None if result.propensities is None else asdict(result.propensities),
-        "after_click": result.after_click,
-    }
-
-
 def evaluate(run: Run, *, resume: bool) -> None:
     """Measure every head and the fused ranking on windows that training never saw."""
     from holdfast.app.measuring import evaluate_run, predicted_days
@@ -201,7 +101,7 @@ def evaluate(run: Run, *, resume: bool) -> None:
             )
     with run.console.working("evaluate", "predicting, measuring, resampling users"):
         evaluation = evaluate_run(run.prepared, run.trained_ranker(), run.plan)
-    save_tables(run, evaluation.tables)
+    run.save_tables(evaluation.tables)
     write_evaluation(run.folder, evaluation.metrics)
     run.run_log.log_summary(flat(evaluation.metrics))
     for line in sayings.evaluated(evaluation.metrics):
@@ -222,7 +122,7 @@ def counterfactual(run: Run, *, resume: bool) -> None:
 
     with run.console.working("counterfactual", "scoring what could have been shown, weighing what was"):
         found = ask_run(run.plan, run.prepared, run.trained_ranker())
-    save_tables(run, found.tables())
+    run.save_tables(found.tables())
     write_json(run.folder.counterfactual_file, {"about": found.about, "metrics": found.metrics()})
     write_counterfactual(run.folder, found.metrics())
     run.run_log.log_summary(flat(found.metrics()))
@@ -255,21 +155,12 @@ def simulate(run: Run, *, resume: bool) -> None:
             lost=lambda *which: run.console.warn("simulate", told.thrown_away(*which)),
             told=lambda seed, name, days: run.console.say("simulate", told.contender_done(seed, name, days)),
         )
-    save_tables(run, tables.by_name())
+    run.save_tables(tables.by_name())
     metrics = tables.metrics()
     write_json(folder.simulation_file, metrics)
     run.run_log.log_summary({name: each["value"] for name, each in metrics.items()})
     for line_of_text in told.after(tables, scene, level=plan.simulation.level):
         run.console.say("simulate", line_of_text)
-
-
-def save_tables(run: Run, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Write tables into the run's folder, and tell the tracker."""
-    run.folder.tables.mkdir(exist_ok=True)
-    for name, table in tables.items():
-        with whole_file(run.folder.tables / f"{name}.parquet") as temporary:
-            table.to_parquet(temporary, index=False)
-        run.run_log.log_table(name, table)
 
 
 def export(run: Run, *, resume: bool) -> None:
