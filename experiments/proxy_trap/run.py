@@ -18,6 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from holdfast.app.simulating.tables import quantities_of
 from holdfast.core.files import write_text
 from holdfast.evaluation.discrimination import roc_auc
 from holdfast.evaluation.over_seeds import mean_over_seeds
@@ -95,19 +96,10 @@ def click_auc(folder: Path) -> float | None:
 
 
 def totals_of(days: pd.DataFrame) -> pd.DataFrame:
-    """What one contender in one world came to, for each user who had arrived."""
+    """What one contender in one world came to."""
     days = days.sort_values("day")
-    last = days.iloc[-1]
-    users = last["arrived_users"]
-    found = {
-        **{key: last[key] for key in ("who", "contender", "seed", "value_so_far")},
-        "clicks_per_user": days["clicks"].sum() / users,
-        "visits_per_user": days["active_users"].sum() / users,
-        "dwell_per_user": days["dwell_seconds"].sum() / users,
-        "satisfaction": days["satisfaction"].mean(),
-        **{name: days[name].mean() for name in DIVERSITY},
-    }
-    return pd.DataFrame([found])
+    which = {key: days[key].iloc[0] for key in ("who", "contender", "seed")}
+    return pd.DataFrame([{**which, **quantities_of(days)}])
 
 
 def worth_table(totals: pd.DataFrame, offline: pd.DataFrame) -> str:
