@@ -6,7 +6,6 @@ Every run is resumed where it was; what is done already costs nothing.
 from __future__ import annotations
 
 import argparse
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from holdfast.app.simulating.tables import quantities_of
-from holdfast.core.files import write_text
+from holdfast.core.marked_text import write_between
 from holdfast.evaluation.discrimination import roc_auc
 from holdfast.evaluation.over_seeds import mean_over_seeds
 
@@ -244,13 +243,6 @@ def lines(
         axis.plot(series.index, series, linestyle=dash, color=colour, label=label)
     axis.set(xlabel="day of the world", title=title)
     axis.legend(frameon=False, fontsize=8)
-
-
-def write_between(path: Path, text: str) -> None:
-    """Put the tables between the markers of the README."""
-    pattern = re.compile(r"(<!-- tables -->\n).*?(\n<!-- end -->)", re.DOTALL)
-    page = path.read_text(encoding="utf-8")
-    write_text(path, pattern.sub(lambda found: found[1] + text + found[2], page))
 
 
 if __name__ == "__main__":
