@@ -52,6 +52,7 @@ class Asked:
         label: of the estimator.
         setting: of the estimator, in words.
         cells: that it is made of, apart from the behavior policy's.
+        came_back_to: the estimator with full weights that tuning came back to; empty if it did not.
         objectives: that it is made of, with their weights.
         coefficients: of all cells, ``[C]``.
         bias_coefficients: estimate minus its counterpart without bias, ``[C]``.
@@ -62,6 +63,7 @@ class Asked:
     label: str
     setting: str
     cells: tuple[Cell, ...]
+    came_back_to: str
     objectives: Mapping[str, float]
     coefficients: Floats
     bias_coefficients: Floats
@@ -177,6 +179,7 @@ def _evidence(index: int, asked: Asked, cell: Cell, gathered: Gathered) -> Evide
         reward_spread=spread,
         bias=float(joint.values[place]) if reduced else 0.0,
         bias_error=float(joint.standard_errors[place]) if reduced else 0.0,
+        came_back_to=asked.came_back_to,
     )
 
 
