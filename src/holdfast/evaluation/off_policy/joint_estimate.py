@@ -77,7 +77,7 @@ def gather_joint_estimate(
     values[broken], gradients[broken] = 0.0, 0.0
     undefined = (combinations[:, broken] != 0.0).any(axis=1)
     slopes = combinations @ gradients
-    clusters = _ClusterSums(slopes.shape[0])
+    clusters = ClusterSums(slopes.shape[0])
     fourth: Floats = np.zeros(slopes.shape[0])
     second: Floats = np.zeros((slopes.shape[0], slopes.shape[0]))
     sums = np.zeros((num_resamples, moments.means.size))
@@ -139,7 +139,7 @@ def _replicates(
     return np.asarray(estimates)
 
 
-class _ClusterSums:
+class ClusterSums:
     """Sums over the rows of each cluster, whose rows may be anywhere in the log."""
 
     def __init__(self, num_estimates: int) -> None:
@@ -147,6 +147,7 @@ class _ClusterSums:
         self._sums: list[Floats] = [np.empty((num_estimates, 0))]
 
     def add(self, keys: NDArray[np.uint64], influence: Floats) -> None:
+        """More rows: their clusters ``[N]`` and values ``[E, N]``."""
         names, codes = np.unique(keys, return_inverse=True)
         self._keys.append(names)
         self._sums.append(_sums_by_code(codes, influence, names.size))

@@ -18,7 +18,11 @@ from holdfast.core.arrays import Floats
 from holdfast.evaluation.off_policy.bookkeeping import PlainMean
 from holdfast.evaluation.off_policy.bounded_intervals import bounded_interval
 from holdfast.evaluation.off_policy.columns import Cell
-from holdfast.evaluation.off_policy.intervals import BOUNDED_METHODS, GUARANTEED_METHODS
+from holdfast.evaluation.off_policy.intervals import (
+    BOUNDED_METHODS,
+    GUARANTEED_METHODS,
+    SELF_NORMALIZED,
+)
 from holdfast.evaluation.off_policy.joint_estimate import JointEstimate
 from holdfast.evaluation.off_policy.overlap import Overlap
 from holdfast.evaluation.off_policy.question import Question
@@ -192,7 +196,7 @@ def _interval(
     if settings.method in BOUNDED_METHODS:
         cell = asked.cells[0]
         low, high = bounded_interval(
-            gathered.source, cell, settings=settings, ratio=cell.estimator.name == "snips"
+            gathered.source, cell, settings=settings, ratio=cell.estimator.name in SELF_NORMALIZED
         )
         if low > high:
             return None, None, "no value agrees with the log; the propensities must be wrong"

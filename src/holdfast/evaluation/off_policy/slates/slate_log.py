@@ -85,15 +85,19 @@ class SlateLog:
         return np.where(self.present, values[self.row], fill)
 
 
-def read_slates(frame: pd.DataFrame, columns: SlateColumns) -> SlateLog:
+def read_slates(frame: pd.DataFrame, columns: SlateColumns, *, num_slots: int = 1) -> SlateLog:
     """Checks a data frame and puts its rows, in whatever order they come, into slates and slots.
 
     Slates may differ in length: a slate that ends earlier gets nothing from the slots that it does not have.
 
+    Args:
+        frame: N rows, at least 1.
+        columns: where is what.
+        num_slots: K at least; more where a slate is longer.
+
     Raises:
-        UserError: a column is missing, a value is missing or impossible, a slot is there twice or left
-            out, or
-            one slate belongs to two users.
+        UserError: a column is missing, a value is missing or impossible, a slot is there twice or left out,
+            or one slate belongs to two users.
     """
     missing = [
         name for name in (columns.request, columns.slot, *columns.rewards) if name not in frame.columns
@@ -105,7 +109,7 @@ def read_slates(frame: pd.DataFrame, columns: SlateColumns) -> SlateLog:
         )
     if frame.empty:
         raise UserError("the log has no rows; nothing can be estimated from it")
-    row, present = _slots_of_slates(frame, columns)
+    row, present = _slots_of_slates(frame, columns, num_slots=num_slots)
     first = row[0]
     items, labels = _items(frame, columns.item)
     log = SlateLog(
@@ -131,7 +135,7 @@ def read_slates(frame: pd.DataFrame, columns: SlateColumns) -> SlateLog:
     return SlateLog(row, present, log.rewards, keys[first], True, log.items, labels)
 
 
-def _slots_of_slates(frame: pd.DataFrame, columns: SlateColumns) -> tuple[Ints, Bools]:
+def _slots_of_slates(frame: pd.DataFrame, columns: SlateColumns, *, num_slots: int) -> tuple[Ints, Bools]:
     """Row and presence of each slot of each slate, ``[K, Q]`` each; slates in order of appearance."""
     codes, _ = pd.factorize(frame[columns.request])
     if (codes < 0).any():
@@ -148,7 +152,7 @@ def _slots_of_slates(frame: pd.DataFrame, columns: SlateColumns) -> tuple[Ints, 
             "without "
             "gaps; give whole slates, and number slots from 0"
         )
-    row = np.zeros((int(sizes.max()), sizes.size), dtype=np.int64)
+    row = np.zeros((max(int(sizes.max()), num_slots), sizes.size), dtype=np.int64)
     present = np.zeros(row.shape, dtype=bool)
     row[slots, codes] = np.arange(len(frame))
     present[slots, codes] = True

@@ -1,0 +1,135 @@
+"""Logs of slates that do not fit into memory, from Parquet, with the answer of one that does.
+
+N rows, Q slates, K slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute
+import pyarrow.dataset
+
+from holdfast.core.errors import UserError
+from holdfast.evaluation.off_policy.extraction import BLOCK_ROWS
+from holdfast.evaluation.off_policy.slates.asking import read_part
+from holdfast.evaluation.off_policy.slates.parts import SlatePart
+from holdfast.evaluation.off_policy.slates.probabilities import SlateProbabilities
+from holdfast.evaluation.off_policy.slates.slate_log import SlateColumns
+
+SlatePredictions = Callable[[pd.DataFrame], Any]
+"""From some whole slates to predictions, ``PredictedRewards`` or a mapping of them by objective."""
+
+
+class ParquetSlates:
+    """A log of slates in Parquet, read as often as needed, in parts that never cut a slate."""
+
+    def __init__(
+        self,
+        path: str | Path | Sequence[str | Path],
+        policies: Mapping[str, SlateProbabilities],
+        behavior: SlateProbabilities,
+        columns: SlateColumns,
+        predictions: Mapping[str, SlatePredictions],
+    ) -> None:
+        places = [str(each) for each in path] if not isinstance(path, str | Path) else str(path)
+        self._dataset = pyarrow.dataset.dataset(places, format="parquet")
+        self._policies, self._behavior = policies, behavior
+        self._columns, self._predictions = columns, predictions
+        self._check_columns()
+        self._num_slots = self._longest()
+
+    def _check_columns(self) -> None:
+        for name, each in {**self._policies, "behavior": self._behavior}.items():
+            if isinstance(each, SlateProbabilities) and not all(
+                isinstance(value, str) for value in each.given.values()
+            ):
+                raise UserError(
+                    f"the probabilities of policy {name!r} are arrays, and a log that is streamed is never "
+                    "whole in memory; write them into the log, and give the names of their columns"
+                )
+        missing = [
+            name
+            for name in (self._columns.request, self._columns.slot)
+            if name not in self._dataset.schema.names
+        ]
+        if missing:
+            raise UserError(
+                f"the log has no column {missing}; it has {self._dataset.schema.names}. Name yours with "
+                "request= or slot="
+            )
+
+    def _longest(self) -> int:
+        """K, so that all parts have the same slots."""
+        longest, rows = 0, 0
+        for batch in self._dataset.to_batches(columns=[self._columns.slot]):
+            rows += batch.num_rows
+            last = pyarrow.compute.max(batch.column(0)).as_py()
+            # What is no slot at all is refused when its rows are read.
+            if isinstance(last, int | float) and np.isfinite(last):
+                longest = max(longest, int(last) + 1)
+        if not rows:
+            raise UserError("the log has no rows; nothing can be estimated from it")
+        # A slot far out is a fault of its row, which says so; it must not cost memory first.
+        return min(longest, rows, BLOCK_ROWS)
+
+    def parts(self) -> Iterator[SlatePart]:
+        """Whole slates, checked, with what every policy makes of them."""
+        first_row = first_slate = 0
+        for frame in self._frames():
+            try:
+                part = read_part(
+                    frame,
+                    self._policies,
+                    self._behavior,
+                    self._columns,
+                    predictions={name: model(frame) for name, model in self._predictions.items()},
+                    num_slots=self._num_slots,
+                )
+            except UserError as error:
+                if not first_row:
+                    raise
+                raise UserError(f"counting rows from row {first_row} of the log: {error}") from error
+            if not part.log.clustered:
+                keys = part.log.keys + np.uint64(first_slate)
+                part = replace(part, log=replace(part.log, keys=keys))
+            first_row += len(frame)
+            first_slate += part.log.num_slates
+            yield part
+
+    def _frames(self) -> Iterator[pd.DataFrame]:
+        """Frames that end where a slate does."""
+        waiting: list[pd.DataFrame] = []
+        ended: object = None
+        for batch in self._dataset.to_batches(batch_size=BLOCK_ROWS):
+            if not batch.num_rows:
+                continue
+            waiting.append(batch.to_pandas())
+            joined = waiting[0] if len(waiting) == 1 else pd.concat(waiting, ignore_index=True)
+            request = joined[self._columns.request].to_numpy()
+            changes = np.flatnonzero(request[1:] != request[:-1])
+            if not changes.size:
+                waiting = [joined]
+                continue
+            cut = int(changes[-1]) + 1
+            ended = self._check_apart(ended, request[:cut])
+            yield joined.iloc[:cut].reset_index(drop=True)
+            waiting = [joined.iloc[cut:]]
+        if waiting:
+            joined = pd.concat(waiting, ignore_index=True)
+            self._check_apart(ended, joined[self._columns.request].to_numpy())
+            yield joined
+
+    def _check_apart(self, ended: object, requests: Any) -> object:
+        """The last of these requests; refuses the one that ended before if it goes on."""
+        if ended is not None and (requests == ended).any():
+            raise UserError(
+                f"the rows of request {ended!r} do not stand together; sort the log by "
+                f"{self._columns.request!r}, or by time if requests do not overlap"
+            )
+        return requests[-1]
