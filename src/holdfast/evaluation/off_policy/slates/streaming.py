@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute
 import pyarrow.dataset
 
 from holdfast.core.errors import UserError
@@ -65,18 +64,20 @@ class ParquetSlates:
             )
 
     def _longest(self) -> int:
-        """K, so that all parts have the same slots."""
-        longest, rows = 0, 0
-        for batch in self._dataset.to_batches(columns=[self._columns.slot]):
-            rows += batch.num_rows
-            last = pyarrow.compute.max(batch.column(0)).as_py()
-            # What is no slot at all is refused when its rows are read.
-            if isinstance(last, int | float) and np.isfinite(last):
-                longest = max(longest, int(last) + 1)
-        if not rows:
+        """K, the most rows of a slate, so that all parts have the same slots."""
+        longest, run, last = 0, 0, None
+        for batch in self._dataset.to_batches(columns=[self._columns.request]):
+            request = batch.column(0).to_pandas().to_numpy()
+            if not request.size:
+                continue
+            changes = np.flatnonzero(request[1:] != request[:-1]) + 1
+            if request[0] != last:
+                run = 0
+            runs = np.diff(np.concatenate([[-run], changes, [request.size]]))
+            longest, run, last = max(longest, int(runs.max())), int(runs[-1]), request[-1]
+        if not longest:
             raise UserError("the log has no rows; nothing can be estimated from it")
-        # A slot far out is a fault of its row, which says so; it must not cost memory first.
-        return min(longest, rows, BLOCK_ROWS)
+        return longest
 
     def parts(self) -> Iterator[SlatePart]:
         """Whole slates, checked, with what every policy makes of them."""
