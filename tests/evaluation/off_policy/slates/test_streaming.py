@@ -112,7 +112,7 @@ def test_faults_name_their_row_in_the_whole_log(log, tmp_path):
     late = frame.copy()
     late["slot"] = late["slot"].astype(float)
     late.loc[20_000, "slot"] = np.nan
-    refused(late, "missing or infinite")
+    refused(late, "not a whole number")
     late.loc[20_000, "slot"] = 1e6
     refused(late, "beyond the number of rows")
     # The last request of a part goes on in the next one, after another has begun.

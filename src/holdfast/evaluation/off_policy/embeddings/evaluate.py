@@ -27,7 +27,7 @@ from holdfast.evaluation.off_policy.embeddings.predictions import predict_action
 from holdfast.evaluation.off_policy.estimators import Estimator
 from holdfast.evaluation.off_policy.evaluate import evaluate
 from holdfast.evaluation.off_policy.extraction import row_slices
-from holdfast.evaluation.off_policy.feedback import Feedback, FeedbackColumns, read_feedback
+from holdfast.evaluation.off_policy.feedback import Feedback, FeedbackColumns, numbers, read_feedback
 from holdfast.evaluation.off_policy.intervals import Intervals
 from holdfast.evaluation.off_policy.keywords import (
     Keywords,
@@ -173,7 +173,7 @@ def _read_log(
     if propensity is not None:
         if propensity not in feedback.columns:
             raise UserError(f"the feedback has no column {propensity!r}; leave propensity out, or name yours")
-        stated = feedback[propensity].to_numpy(dtype=np.float64, na_value=np.nan)
+        stated = numbers(feedback[propensity])
         apart = ~np.isclose(stated, logged, rtol=_TOLERANCE, atol=0.0)
         if apart.any():
             first = int(np.flatnonzero(apart)[0])

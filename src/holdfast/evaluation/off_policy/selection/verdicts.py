@@ -89,7 +89,7 @@ def judge(errors: Errors, likeness: Likeness) -> tuple[pd.DataFrame, str]:
     mean_square = squares.mean(axis=0)
     best = int(np.argmin(mean_square))
     worse_in, worse = _worse_than(squares, best, defined)
-    known = bool(defined[best]) and not likeness.doubt
+    known = bool(defined[best]) and bool(squares[:, defined].any()) and not likeness.doubt
     verdict = np.where(worse, MORE, ALIKE).astype(object)
     verdict[best] = LEAST
     if not known:
@@ -130,7 +130,9 @@ def _reason(table: pd.DataFrame, likeness: Likeness, *, known: bool, num_splits:
     if likeness.doubt:
         return f"no advice: {likeness.doubt}"
     if not known:
-        return "no advice: no estimate is defined in all splits of the log"
+        return (
+            "no advice: no estimate is defined in all splits of the log, or none errs because nothing varies"
+        )
     best = table.iloc[0]
     rmse = float(best["root_mean_squared_error"])
     size = f"by about {rmse:.2g}" if rmse**2 > noise else f"by less than {math.sqrt(2.0 * noise):.2g}"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.core.errors import UserError
+from holdfast.evaluation.off_policy.feedback import check_rewards, numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +108,13 @@ def read_slates(frame: pd.DataFrame, columns: SlateColumns, *, num_slots: int = 
             f"the log has no column {missing}; it has {list(frame.columns)}. Name yours with request=, slot= "
             "or rewards="
         )
+    twice = [
+        name
+        for name in (columns.request, columns.slot, columns.item, columns.user, *columns.rewards)
+        if (frame.columns == name).sum() > 1
+    ]
+    if twice:
+        raise UserError(f"the log has several columns named {twice}; give each a name of its own")
     if frame.empty:
         raise UserError("the log has no rows; nothing can be estimated from it")
     row, present = _slots_of_slates(frame, columns, num_slots=num_slots)
@@ -167,8 +175,8 @@ def _slots_of_slates(frame: pd.DataFrame, columns: SlateColumns, *, num_slots: i
 
 
 def _slot_numbers(column: pd.Series) -> Ints:
-    values = _finite_numbers(column)
-    whole = (values >= 0.0) & (values == np.floor(values))
+    values = numbers(column)
+    whole = (values >= 0.0) & (values == np.floor(values)) & (values < 2.0**53)
     if not whole.all():
         first = int(np.flatnonzero(~whole)[0])
         raise UserError(
@@ -196,16 +204,6 @@ def _user_keys(column: pd.Series) -> NDArray[np.uint64]:
 
 
 def _finite_numbers(column: pd.Series) -> Floats:
-    try:
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"column {column.name!r} is not numeric: {error}") from error
-    bad = ~np.isfinite(values)
-    if bad.any():
-        raise UserError(
-            f"column {column.name!r}: {int(bad.sum())} of {values.size} values are missing or infinite, the "
-            "first "
-            f"in row {int(np.flatnonzero(bad)[0])}. Leave out slates whose outcome is not known yet; do not "
-            "fill in 0"
-        )
+    values = numbers(column)
+    check_rewards(values, column.name, rows="slates")
     return values
