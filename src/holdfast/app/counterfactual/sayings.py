@@ -39,6 +39,8 @@ def answered(values: pd.DataFrame, about: Mapping[str, Any]) -> Iterator[str]:
             if gain["status"] == "ok":
                 line += f"; minus behavior {_interval(gain)}"
             yield line
+        if objective == "retention":
+            yield "  (one slot at a time; what whole slates and weeks of them change, holdfast simulate tells)"
 
 
 def doubts(about: Mapping[str, Any]) -> Iterator[str]:
