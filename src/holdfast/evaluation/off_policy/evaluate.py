@@ -167,7 +167,7 @@ def evaluate_parquet(
         reward_model: None or a ``RidgeRewardModel`` to cross-fit one; ``False`` for none; or a function
             from a data frame of logged rows to predictions, in any form that ``evaluate`` takes.
         baseline: as in ``compare``; None for values.
-        asked: this, and whatever is not named here, as in ``evaluate``; the ends of bounded intervals need 16
+        asked: this, and whatever is not named here, as in ``evaluate``; the ends of bounded intervals need 24
             bytes a row.
 
     Raises:

@@ -101,19 +101,29 @@ def gather_joint_estimate(
         num_units = influence.shape[1]
         second = influence @ influence.T
         fourth = _sum_of_fourth_powers(influence)
-    # What varies by rounding alone does not vary.
     noise = ROUNDING * np.abs(slopes) @ np.abs(moments.means)
-    still = np.diagonal(second) <= num_units * noise**2
-    second[still], second[:, still], fourth[still] = 0.0, 0.0, 0.0
-    variation = np.diagonal(second)
-    spread = num_units / (num_units - 1) if num_units > 1 else 1.0
+    covariance, informative = _spread(second, fourth, noise, num_units=num_units, num_rows=moments.num_rows)
     return JointEstimate(
         values=np.where(undefined, np.nan, combinations @ values),
-        covariance=second * (spread / moments.num_rows**2),
-        informative=np.divide(variation**2, fourth, out=np.zeros_like(fourth), where=fourth > 0.0),
+        covariance=covariance,
+        informative=informative,
         num_units=num_units,
         replicates=_replicates(cells, moments, combinations, sums, drawn),
     )
+
+
+def _spread(
+    second: Floats, fourth: Floats, noise: Floats, *, num_units: int, num_rows: int
+) -> tuple[Floats, Floats]:
+    """Covariance ``[E, E]`` and informative units ``[E]`` from sums of products and of fourth powers."""
+    # What varies by rounding alone does not vary.
+    still = np.diagonal(second) <= num_units * noise**2
+    second, fourth = second.copy(), np.where(still, 0.0, fourth)
+    second[still], second[:, still] = 0.0, 0.0
+    variation = np.diagonal(second)
+    factor = num_units / (num_units - 1) if num_units > 1 else 1.0
+    informative = np.divide(variation**2, fourth, out=np.zeros_like(fourth), where=fourth > 0.0)
+    return second * (factor / num_rows**2), informative
 
 
 def _sum_of_fourth_powers(influence: Floats) -> Floats:

@@ -336,6 +336,18 @@ def test_what_else_is_refused():
     refused("names a column that the log does not have", behavior=SlateProbabilities(marginal="propensity"))
     refused("one number for each of the 6 rows", behavior=SlateProbabilities(marginal=np.full(5, 0.5)))
     refused("is not numeric", hand_log().assign(click="yes"))
+    refused("squares overflow", hand_log().assign(click=1e80))
+    refused("several columns named", pd.concat([hand_log(), hand_log()[["click"]]], axis=1))
+    rare = SlateProbabilities(given_earlier=np.full(6, 1e-12), marginal="marginal")
+    certain = SlateProbabilities(given_earlier=np.ones(6), marginal="wanted_marginal")
+    refused(
+        "overflow",
+        pd.DataFrame({**hand_log(), "slot": [0, 1, 2, 3, 4, 5], "request_id": 1}).assign(
+            marginal=1e-12, wanted_marginal=1.0
+        ),
+        behavior=rare,
+        evaluation=certain,
+    )
     refused("different 'user_id'", hand_log().assign(user_id=[1, 2, 1, 1, 1, 1]))
     refused("need predictions", estimators=[CascadeDoublyRobust()])
     refused("one number for each of the 6 rows", predictions=PredictedRewards(np.ones(3), np.ones(3)))

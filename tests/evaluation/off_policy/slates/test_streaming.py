@@ -120,6 +120,8 @@ def test_faults_name_their_row_in_the_whole_log(log, tmp_path):
     twice = frame.assign(request_id=frame["request_id"].replace(cut + 1, cut - 1))
     refused(twice, "do not stand together|repeat a 'slot'")
     refused(frame.sample(frac=1.0, random_state=0), "beyond the number of rows|do not stand together")
+    unnamed = frame.assign(request_id=frame["request_id"].astype("Int64").mask(frame.index > 15_000))
+    refused(unnamed, "every row belongs to a slate")
     refused(frame.iloc[:0], "has no rows")
     refused(frame.drop(columns="slot"), "has no column")
     refused(frame, "are arrays", behavior=SlateProbabilities(marginal=np.full(len(frame), 0.5)))

@@ -59,13 +59,13 @@ def propensities_of_loggers(
                     f"propensities of {name!r} name column {column!r}, which the feedback does not have"
                 )
             column = numbers(feedback[column])
-        values = numbers(pd.Series(column, name=f"propensities of {name!r}", dtype=None))
-        if values.shape != (len(feedback),) or not ((values >= 0.0) & (values <= 1.0)).all():
+        shape = np.shape(column)
+        values = numbers(pd.Series(np.asarray(column).ravel(), name=f"propensities of {name}"))
+        if shape != (len(feedback),) or not ((values >= 0.0) & (values <= 1.0)).all():
             raise UserError(
-                f"propensities of {name!r} have shape {values.shape} or hold values that are missing or "
-                "outside [0, 1]; "
-                f"they need one for each of the {len(feedback)} rows, 0 where it could not have chosen the "
-                "action"
+                f"propensities of {name!r} have shape {shape} or hold values that are missing or "
+                f"outside [0, 1]; they need one for each of the {len(feedback)} rows, 0 where it could not "
+                "have chosen the action"
             )
         chances[place] = values
     return chances

@@ -139,7 +139,7 @@ class _Split:
 def _splits(pseudo: PseudoPolicies, log: Feedback, *, num_splits: int, seed: int) -> list[_Split]:
     """Each of another resample of the users (or rows), so that their spread holds the luck of the log."""
     draws = generator(seed, "off-policy advice")
-    counts = poisson_counts(log.keys, num_resamples=num_splits, seed=seed).astype(np.int64)
+    counts = poisson_counts(log.keys, num_resamples=num_splits, seed=seed).astype(np.int8)
     splits = []
     for number in range(num_splits):
         rows = np.repeat(np.arange(log.num_rows), counts[:, number])

@@ -112,25 +112,29 @@ class ParquetSlates:
                 continue
             waiting.append(batch.to_pandas())
             joined = waiting[0] if len(waiting) == 1 else pd.concat(waiting, ignore_index=True)
-            request = joined[self._columns.request].to_numpy()
-            changes = np.flatnonzero(request[1:] != request[:-1])
+            # Codes, because names may be missing, which is refused when their rows are read.
+            code = pd.factorize(joined[self._columns.request])[0]
+            changes = np.flatnonzero(code[1:] != code[:-1])
             if not changes.size:
                 waiting = [joined]
                 continue
             cut = int(changes[-1]) + 1
-            ended = self._check_apart(ended, request[:cut])
-            yield joined.iloc[:cut].reset_index(drop=True)
+            frame = joined.iloc[:cut].reset_index(drop=True)
+            ended = self._check_apart(ended, frame)
+            yield frame
             waiting = [joined.iloc[cut:]]
         if waiting:
-            joined = pd.concat(waiting, ignore_index=True)
-            self._check_apart(ended, joined[self._columns.request].to_numpy())
-            yield joined
+            frame = pd.concat(waiting, ignore_index=True)
+            self._check_apart(ended, frame)
+            yield frame
 
-    def _check_apart(self, ended: object, requests: Any) -> object:
-        """The last of these requests; refuses the one that ended before if it goes on."""
+    def _check_apart(self, ended: object, frame: pd.DataFrame) -> object:
+        """The last request of these; refuses the one that ended before if it goes on."""
+        requests = frame[self._columns.request]
         if ended is not None and (requests == ended).any():
             raise UserError(
                 f"the rows of request {ended!r} do not stand together; sort the log by "
                 f"{self._columns.request!r}, or by time if requests do not overlap"
             )
-        return requests[-1]
+        last: object = requests.iloc[-1]
+        return last
