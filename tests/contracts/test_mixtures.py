@@ -10,9 +10,17 @@ import typing
 
 import pytest
 import torch
+from torch import Tensor
 
 import holdfast.models.mixtures
 from holdfast.core.protocols import Mixture, MixtureModule
+from holdfast.core.representation import Representation, RepresentationShape
+
+SHAPE = RepresentationShape(fields=(), embedding_dim=1, num_numeric=7, width=7)
+
+
+def represented(rows: Tensor) -> Representation:
+    return Representation(rows, None, rows[:, :0, None])
 
 
 def mixtures() -> list[Mixture]:
@@ -36,7 +44,7 @@ pytestmark = pytest.mark.parametrize(
 
 def built(mixture: Mixture, seed: int = 0) -> MixtureModule:
     torch.manual_seed(seed)
-    return mixture.build(7, ["click", "dwell", "retention"]).eval()
+    return mixture.build(SHAPE, ["click", "dwell", "retention"]).eval()
 
 
 def test_is_a_mixture(mixture: Mixture) -> None:
@@ -45,24 +53,24 @@ def test_is_a_mixture(mixture: Mixture) -> None:
 
 def test_gives_one_representation_an_objective(mixture: Mixture) -> None:
     module = built(mixture)
-    assert module(torch.randn(5, 7)).shape == (3, 5, module.output_width)
-    assert module(torch.zeros(0, 7)).shape == (3, 0, module.output_width)
+    assert module(represented(torch.randn(5, 7))).shape == (3, 5, module.output_width)
+    assert module(represented(torch.zeros(0, 7))).shape == (3, 0, module.output_width)
 
 
 def test_a_row_does_not_see_the_others(mixture: Mixture) -> None:
     module, rows = built(mixture), torch.randn(5, 7)
-    torch.testing.assert_close(module(rows)[:, 2:3], module(rows[2:3]))
+    torch.testing.assert_close(module(represented(rows))[:, 2:3], module(represented(rows[2:3])))
 
 
 def test_the_seed_decides_the_weights(mixture: Mixture) -> None:
     rows = torch.randn(4, 7)
-    assert torch.equal(built(mixture)(rows), built(mixture)(rows))
-    assert not torch.equal(built(mixture)(rows), built(mixture, seed=1)(rows))
+    assert torch.equal(built(mixture)(represented(rows)), built(mixture)(represented(rows)))
+    assert not torch.equal(built(mixture)(represented(rows)), built(mixture, seed=1)(represented(rows)))
 
 
 def test_every_weight_gets_a_gradient_from_every_objective_together(mixture: Mixture) -> None:
     module = built(mixture)
-    torch.randn(3, 64, module.output_width).mul(module(torch.randn(64, 7))).sum().backward()
+    torch.randn(3, 64, module.output_width).mul(module(represented(torch.randn(64, 7)))).sum().backward()
     for name, parameter in module.named_parameters():
         assert parameter.grad is not None, name
         assert bool((parameter.grad != 0).any()), name

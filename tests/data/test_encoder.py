@@ -53,7 +53,10 @@ def test_the_schema_names_every_input(encoder):
     schema = encoder.schema
     assert schema.categorical == ("color", "item_id")
     assert schema.numeric == ("age", "price", "age__missing")
-    assert schema.lists == (ListField(name="tags", max_length=2), ListField(name="recent", max_length=2))
+    assert schema.lists == (
+        ListField(name="tags", max_length=2),
+        ListField(name="recent", max_length=2, ordered=True, target="item_id"),
+    )
     assert schema.vocabulary_of == {"color": "color", "item_id": "item", "tags": "tags", "recent": "item"}
     assert schema.num_rows == {"color": 4, "item": 5, "tags": 4}
 

@@ -32,6 +32,12 @@ def inputs(ids: list[list[int]], history: list[list[int]], dtype: torch.dtype = 
     )
 
 
+def represent(module: InputEmbedding, batch: Inputs) -> Tensor:
+    """All fields of the only set of embeddings, then the numeric inputs."""
+    (fields,) = module(batch)
+    return torch.cat([fields.vectors.flatten(1), fields.numeric], dim=1)
+
+
 def table_of(module: InputEmbedding) -> Tensor:
     assert module.table is not None
     return module.table.weight
@@ -40,18 +46,20 @@ def table_of(module: InputEmbedding) -> Tensor:
 def test_by_hand() -> None:
     module = embedding()
     table = table_of(module)
-    out = module(inputs([[2, 3], [0, 0]], [[5, 1, 0], [0, 0, 0]]))
+    out = represent(module, inputs([[2, 3], [0, 0]], [[5, 1, 0], [0, 0, 0]]))
     first = [table[ITEMS + 2], table[DEVICES + 3], (table[ITEMS + 5] + table[ITEMS + 1]) / 2, torch.zeros(1)]
     # A missing category is a value; an empty list is nothing.
     second = [table[ITEMS], table[DEVICES], torch.zeros(2), torch.ones(1)]
     torch.testing.assert_close(out, torch.stack([torch.cat(first), torch.cat(second)]))
-    assert out.shape[1] == module.output_width == 7
+    assert out.shape[1] == 7
+    assert module.shape.fields == ("item", "device", "history")
+    assert (module.shape.embedding_dim, module.shape.num_numeric) == (2, 1)
     assert table.shape == (10, 2)
 
 
 def test_padding_contributes_nothing_and_gets_no_gradient() -> None:
     module = embedding()
-    module(inputs([[2, 3]], [[5, MISSING_ROW, MISSING_ROW]])).sum().backward()
+    represent(module, inputs([[2, 3]], [[5, MISSING_ROW, MISSING_ROW]])).sum().backward()
     gradient = table_of(module).grad
     assert gradient is not None
     assert gradient[ITEMS + MISSING_ROW].tolist() == [0.0, 0.0]
@@ -60,7 +68,7 @@ def test_padding_contributes_nothing_and_gets_no_gradient() -> None:
 
 def test_a_missing_category_is_trained() -> None:
     module = embedding()
-    module(inputs([[MISSING_ROW, 3]], [[5, 0, 0]])).sum().backward()
+    represent(module, inputs([[MISSING_ROW, 3]], [[5, 0, 0]])).sum().backward()
     gradient = table_of(module).grad
     assert gradient is not None
     assert gradient[ITEMS + MISSING_ROW].tolist() == [1.0, 1.0]
@@ -70,7 +78,7 @@ def test_sparse_gradients_hold_the_rows_that_were_seen_and_equal_dense_ones() ->
     dense, sparse = embedding(), embedding(sparse=True)
     batch = inputs([[2, 3], [2, 1]], [[5, 2, 0], [4, 0, 0]])
     for module in (dense, sparse):
-        module(batch).square().sum().backward()
+        represent(module, batch).square().sum().backward()
     gradient = table_of(sparse).grad
     assert gradient is not None
     assert gradient.is_sparse
@@ -82,7 +90,8 @@ def test_sparse_gradients_hold_the_rows_that_were_seen_and_equal_dense_ones() ->
 def test_both_integer_widths_are_welcome() -> None:
     module = embedding()
     rows = ([[2, 3]], [[5, 1, 0]])
-    assert torch.equal(module(inputs(*rows, torch.int32)), module(inputs(*rows, torch.int64)))
+    narrow, wide = (inputs(*rows, dtype) for dtype in (torch.int32, torch.int64))
+    assert torch.equal(represent(module, narrow), represent(module, wide))
 
 
 def test_fresh_rows_have_the_same_spread_in_every_vocabulary() -> None:
@@ -104,5 +113,5 @@ def test_numeric_inputs_alone_need_no_table() -> None:
     )
     numeric = torch.randn(3, 1)
     only = Inputs(torch.zeros(3, 0, dtype=torch.int32), numeric, (), torch.ones(3))
-    assert torch.equal(module(only), numeric)
+    assert torch.equal(represent(module, only), numeric)
     assert list(module.parameters()) == []

@@ -104,7 +104,13 @@ class Encoder:
             categorical=tuple(feature.name for feature in self._of_kind("categorical")),
             numeric=(*numeric, *indicators),
             lists=tuple(
-                ListField(name=feature.name, max_length=feature.max_length)
+                ListField(
+                    name=feature.name,
+                    max_length=feature.max_length,
+                    ordered=feature.kind == "sequence",
+                    gap_of=feature.gap_of,
+                    target=self._target_of(feature),
+                )
                 for feature in self.features
                 if feature.is_list
             ),
@@ -128,6 +134,17 @@ class Encoder:
             lists=tuple(self._list(frame, feature) for feature in self.features if feature.is_list),
             content_seconds=_content_seconds(frame),
         )
+
+    def _target_of(self, sequence: Feature) -> str:
+        """The first categorical feature of the item that shares a sequence's vocabulary; empty for none."""
+        if sequence.kind != "sequence" or sequence.gap_of:
+            return ""
+        same = (
+            feature.name
+            for feature in self._of_kind("categorical")
+            if feature.owner == "item" and feature.vocabulary_name == sequence.vocabulary_name
+        )
+        return next(same, "")
 
     def _of_kind(self, kind: str) -> list[Feature]:
         return [feature for feature in self.features if feature.kind == kind]

@@ -3,12 +3,17 @@ from __future__ import annotations
 import pytest
 import torch
 
+from holdfast.core.representation import Representation, RepresentationShape
 from holdfast.models.mixtures.mmoe import GatedExperts, MMoE
+
+
+def shape_of(width: int) -> RepresentationShape:
+    return RepresentationShape(fields=(), embedding_dim=1, num_numeric=width, width=width)
 
 
 def built() -> GatedExperts:
     torch.manual_seed(0)
-    module = MMoE(num_experts=3, expert_widths=[5, 4]).build(6, ["click", "dwell"])
+    module = MMoE(num_experts=3, expert_widths=[5, 4]).build(shape_of(6), ["click", "dwell"])
     assert isinstance(module, GatedExperts)
     return module.double()
 
@@ -23,7 +28,7 @@ def test_agrees_with_one_expert_and_one_gate_after_another() -> None:
             hidden = torch.relu(hidden @ layer.weight[expert] + layer.bias[expert])
         for objective in range(2):
             expected[objective] += gates[:, objective, expert, None] * hidden
-    torch.testing.assert_close(module(rows), expected)
+    torch.testing.assert_close(module(Representation(rows, None, rows[:, :0, None])), expected)
 
 
 def test_gates_are_shares() -> None:
@@ -42,7 +47,7 @@ def test_no_two_experts_start_alike() -> None:
 
 def test_experts_start_as_a_linear_layer_of_their_input_width_would() -> None:
     torch.manual_seed(0)
-    module = MMoE(num_experts=2, expert_widths=[200]).build(100, ["click"])
+    module = MMoE(num_experts=2, expert_widths=[200]).build(shape_of(100), ["click"])
     assert isinstance(module, GatedExperts)
     reference = torch.nn.Linear(100, 200)
     weight = module.layers[0].weight

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.core.protocols import MixtureModule
+from holdfast.core.representation import Representation, RepresentationShape
 from holdfast.models.dense import check_dropout, check_widths
 
 
@@ -39,9 +40,14 @@ class MMoE:
         check_widths("expert_widths", self.expert_widths)
         check_dropout("dropout", self.dropout)
 
-    def build(self, input_width: int, objectives: Sequence[str]) -> MixtureModule:
+    @property
+    def own_embeddings(self) -> bool:
+        """Every objective reads the shared embeddings."""
+        return False
+
+    def build(self, shape: RepresentationShape, objectives: Sequence[str]) -> MixtureModule:
         """A module with fresh weights, different in every expert."""
-        return GatedExperts(input_width, len(objectives), self)
+        return GatedExperts(shape.width, len(objectives), self)
 
 
 class GatedExperts(MixtureModule):
@@ -59,17 +65,18 @@ class GatedExperts(MixtureModule):
         self.num_experts = settings.num_experts
         self.output_width = widths[-1]
 
-    def gate_weights(self, representation: Tensor) -> Tensor:
+    def gate_weights(self, shared_BI: Tensor) -> Tensor:
         """How much each objective listens to each expert, ``[B, T, E]``; sums to 1 over the experts."""
-        logits = self.gates(representation).unflatten(-1, (self.num_objectives, self.num_experts))
+        logits = self.gates(shared_BI).unflatten(-1, (self.num_objectives, self.num_experts))
         return torch.softmax(logits, dim=-1)
 
-    def forward(self, representation: Tensor) -> Tensor:
+    def forward(self, representation: Representation) -> Tensor:
         """One mixture of the experts an objective, ``[T, B, O]``."""
-        hidden_EBO = representation.expand(self.num_experts, *representation.shape)
+        shared_BI = representation.shared
+        hidden_EBO = shared_BI.expand(self.num_experts, *shared_BI.shape)
         for layer in self.layers:
             hidden_EBO = self.dropout(torch.relu(layer(hidden_EBO)))
-        gates_TEB1 = self.gate_weights(representation).permute(1, 2, 0).unsqueeze(-1)
+        gates_TEB1 = self.gate_weights(shared_BI).permute(1, 2, 0).unsqueeze(-1)
         # A sum over few experts: on a CPU faster than B tiny matrix products.
         mixed_TBO = gates_TEB1[:, 0] * hidden_EBO[0]
         for expert in range(1, self.num_experts):

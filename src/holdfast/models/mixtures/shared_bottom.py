@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from holdfast.core.protocols import MixtureModule
+from holdfast.core.representation import Representation, RepresentationShape
 from holdfast.models.dense import check_dropout, check_widths, dense_layers
 
 
@@ -32,9 +33,14 @@ class SharedBottom:
         check_widths("widths", self.widths)
         check_dropout("dropout", self.dropout)
 
-    def build(self, input_width: int, objectives: Sequence[str]) -> MixtureModule:
+    @property
+    def own_embeddings(self) -> bool:
+        """Every objective reads the shared embeddings."""
+        return False
+
+    def build(self, shape: RepresentationShape, objectives: Sequence[str]) -> MixtureModule:
         """A module with fresh weights."""
-        return SharedTrunk(input_width, len(objectives), self)
+        return SharedTrunk(shape.width, len(objectives), self)
 
 
 class SharedTrunk(MixtureModule):
@@ -46,7 +52,7 @@ class SharedTrunk(MixtureModule):
         self.num_objectives = num_objectives
         self.output_width = settings.widths[-1]
 
-    def forward(self, representation: Tensor) -> Tensor:
+    def forward(self, representation: Representation) -> Tensor:
         """The trunk's output once an objective, ``[T, B, O]``."""
-        shared_BO: Tensor = self.trunk(representation)
+        shared_BO: Tensor = self.trunk(representation.shared)
         return shared_BO.expand(self.num_objectives, *shared_BO.shape)
