@@ -13,13 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.core.arrays import Bools, Floats
-from holdfast.core.batch import Outcome
+from holdfast.core.batch import Inputs, Outcome
+from holdfast.core.features import InputSchema
 from holdfast.core.representation import (
     EmbeddedFields,
     FieldsShape,
     Representation,
     RepresentationShape,
 )
+from holdfast.core.scored_rows import ScoredRows
 
 Population = Literal["opened", "all"]
 """Rows on which a dwell head is defined: those that were opened, or all, where not opened means 0 seconds."""
@@ -196,8 +198,40 @@ class MixtureModule(nn.Module):
 class Fusion(Protocol):
     """Makes one ranking score out of the heads' scores."""
 
-    def fuse(self, scores: Mapping[str, Tensor]) -> Tensor:
-        """The fused score ``[B]`` of the heads' scores by objective, each ``[B]``; exportable to ONNX."""
+    def fuse(self, scores: Mapping[str, Tensor], inputs: Inputs | None = None) -> Tensor:
+        """The fused score ``[B]`` of the heads' scores by objective, each ``[B]``; exportable to ONNX.
+
+        ``inputs`` are the rows that were scored, for fusions that weigh segments differently.
+        """
+        ...
+
+
+@runtime_checkable
+class FittedFusion(Fusion, Protocol):
+    """A fusion whose weights are learned on the validation window before it can be used.
+
+    What was fitted is held in the fields that its constructor does not take; see ``core.fitted_state``.
+    """
+
+    @property
+    def notes(self) -> tuple[str, ...] | None:
+        """What a reader must know of the fit, a sentence each; None where not fitted."""
+        ...
+
+    def check(self, objectives: Sequence[str], schema: InputSchema | None = None) -> None:
+        """Refuse what cannot be fitted for these objectives and, where they are known, these inputs.
+
+        Raises:
+            ValueError: names the field that is at fault.
+        """
+        ...
+
+    def fitted(self, rows: ScoredRows) -> Self:
+        """The fusion with weights learned from the rows of the validation window.
+
+        Raises:
+            ValueError: the rows cannot teach it; says why.
+        """
         ...
 
 
