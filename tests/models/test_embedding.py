@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from holdfast.core.batch import Inputs
 from holdfast.core.features import MISSING_ROW, InputSchema, ListField
+from holdfast.core.protocols import SequenceEncoder, SequenceModule
 from holdfast.models.embedding import InputEmbedding
 
 SCHEMA = InputSchema(
@@ -115,3 +118,96 @@ def test_numeric_inputs_alone_need_no_table() -> None:
     only = Inputs(torch.zeros(3, 0, dtype=torch.int32), numeric, (), torch.ones(3))
     assert torch.equal(represent(module, only), numeric)
     assert list(module.parameters()) == []
+
+
+@dataclass(frozen=True)
+class Written(SequenceEncoder):
+    """Keeps what it is given."""
+
+    seen: list[tuple[Tensor, Tensor, Tensor, Tensor | None]]
+
+    def build(self, length: int, embedding_dim: int) -> SequenceModule:
+        encoder = self
+
+        class Module(SequenceModule):
+            def forward(
+                self, events_BLW: Tensor, present_BL: Tensor, target_BW: Tensor, gaps_BLW: Tensor | None
+            ) -> Tensor:
+                encoder.seen.append((events_BLW, present_BL, target_BW, gaps_BLW))
+                return events_BLW[:, 0]
+
+        return Module()
+
+
+def test_an_encoder_gets_events_target_and_gaps_of_its_own_list() -> None:
+    schema = InputSchema(
+        categorical=("device", "item"),
+        numeric=("age",),
+        lists=(
+            ListField(name="ages", max_length=3, ordered=True, gap_of="clicked"),
+            ListField(name="tags", max_length=2),
+            ListField(name="clicked", max_length=3, ordered=True, target="item"),
+            ListField(name="seen", max_length=2, ordered=True),
+        ),
+        vocabulary_of={
+            "device": "devices",
+            "item": "items",
+            "clicked": "items",
+            "seen": "devices",
+            "tags": "tags",
+            "ages": "ages",
+        },
+        num_rows={"ages": 4, "devices": 4, "items": 6, "tags": 5},
+    )
+    recorder = Written([])
+    torch.manual_seed(0)
+    module = InputEmbedding(schema, embedding_dim=2, scale=0.1, sparse=False, sequence=recorder)
+    ages, devices, items, tags = 0, 4, 8, 14
+    table = table_of(module)
+    (fields,) = module(
+        Inputs(
+            torch.tensor([[2, 5]]),
+            torch.ones(1, 1),
+            (
+                torch.tensor([[3, 1, 0]]),
+                torch.tensor([[4, 2]]),
+                torch.tensor([[2, 1, 0]]),
+                torch.tensor([[0, 0]]),
+            ),
+            torch.ones(1),
+        )
+    )
+    assert module.shape.fields == ("device", "item", "tags", "clicked", "seen")
+    (events, present, target, gaps), (_, none_present, no_target, no_gaps) = recorder.seen
+    assert torch.equal(events[0, :2], table[[items + 2, items + 1]])
+    assert present.tolist() == [[True, True, False]]
+    assert none_present.tolist() == [[False, False]]
+    assert torch.equal(target, table[[items + 5]])
+    assert gaps is not None
+    assert torch.equal(gaps[0, :2], table[[ages + 3, ages + 1]])
+    assert no_gaps is None
+    assert torch.equal(no_target, torch.zeros(1, 2))
+    expected = [table[devices + 2], table[items + 5], (table[tags + 4] + table[tags + 2]) / 2, events[0, 0]]
+    torch.testing.assert_close(fields.vectors[0, :4], torch.stack(expected))
+
+
+def test_several_sets_are_one_row_of_one_table() -> None:
+    torch.manual_seed(0)
+    module = InputEmbedding(SCHEMA, embedding_dim=2, scale=0.1, sparse=True, num_sets=3)
+    table = table_of(module)
+    assert table.shape == (10, 6)
+    batch = inputs([[2, 3], [0, 0]], [[5, 1, 0], [0, 0, 0]])
+    sets = module(batch)
+    assert len(sets) == 3
+    for index, fields in enumerate(sets):
+        part = embedding()
+        table_of(part).data = table.detach()[:, 2 * index : 2 * index + 2]
+        assert torch.equal(fields.vectors, part(batch)[0].vectors)
+        assert torch.equal(fields.numeric, batch.numeric)
+    sets[1].vectors.sum().backward()
+    gradient = table.grad
+    assert gradient is not None
+    assert gradient.is_sparse
+    seen = gradient.to_dense().abs().sum(0)
+    assert seen[2:4].min() > 0
+    assert seen[[0, 1, 4, 5]].tolist() == [0.0, 0.0, 0.0, 0.0]

@@ -14,7 +14,7 @@ from holdfast.app.schema import TARGET, build, check, schema_of
 from holdfast.app.settings import RunSettings
 from holdfast.app.simulating.contenders import ContenderSettings
 from holdfast.core.errors import UserError
-from holdfast.core.protocols import Fusion, Head, Mixture
+from holdfast.core.protocols import Fusion, Head, Interaction, Mixture, SequenceEncoder
 from holdfast.core.return_head import ReturnHead
 from holdfast.data.encoder import EncoderSettings
 from holdfast.data.history import TrailingHistory
@@ -50,6 +50,8 @@ GROUPS = (
 SINGLE_COMPONENTS = (
     *(group for group in GROUPS if group not in ("model", "objective", "policy")),
     "model.ranker",
+    "model.sequence",
+    "model.interaction",
     "model.mixture",
     "objective.propensity",
     "objective.weighting",
@@ -68,6 +70,8 @@ class Plan:
     history: TrailingHistory
     encoder: EncoderSettings
     ranker: RankerSettings
+    sequence: SequenceEncoder
+    interaction: Interaction
     mixture: Mixture
     heads: dict[str, Head]
     propensity: PropensitySource
@@ -136,6 +140,8 @@ def plan(config: DictConfig) -> Plan:
         settings=run_settings(config),
         source=_kind(config, "data", LogSource),
         ranker=build(config, "model.ranker"),
+        sequence=_kind(config, "model.sequence", SequenceEncoder),
+        interaction=_kind(config, "model.interaction", Interaction),
         mixture=_kind(config, "model.mixture", Mixture),
         heads=heads,
         propensity=_kind(config, "objective.propensity", PropensitySource),

@@ -54,8 +54,8 @@ class Feature:
             raise ValueError(f"feature {self.name!r}: max_length is {self.max_length}; it must be at least 1")
         if self.gap_of and self.kind != "sequence":
             raise ValueError(
-                f"feature {self.name!r}: gap_of is {self.gap_of!r}, and kind is {self.kind!r}; only a sequence "
-                "holds the times of another one"
+                f"feature {self.name!r}: gap_of is {self.gap_of!r}, and kind is {self.kind!r}; only a "
+                "sequence holds the times of another one"
             )
 
     @property

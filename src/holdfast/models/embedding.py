@@ -101,7 +101,7 @@ class InputEmbedding(nn.Module):
     def _fields(self, rows_BXW: Tensor, present: list[Tensor], encoders: nn.Module) -> Tensor:
         """One vector a field out of one a value, ``[B, F, W]``."""
         widths = [len(self.categorical), *(each.max_length for each in self.lists)]
-        own_BFW, *lists = rows_BXW.split(widths, dim=1)
+        own_BFW, *lists = torch.split(rows_BXW, widths, dim=1)
         modules = iter(encoders.children())
         pooled = []
         for index, field in enumerate(self.lists):

@@ -249,7 +249,7 @@ class _World:
 
 def model_recipe(plan: Plan, fit: Path) -> dict[str, Any]:
     """All that the models of a run, and those trained like it, depend on."""
-    model = ("ranker", "mixture", "heads", "fusion", "optimizer", "trainer")
+    model = ("ranker", "sequence", "interaction", "mixture", "heads", "fusion", "optimizer", "trainer")
     objective = ("propensity", "weighting", "estimator", "balance")
     from holdfast.training.checkpoints import BEST  # Lightning takes seconds to import
 
