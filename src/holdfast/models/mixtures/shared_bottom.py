@@ -13,6 +13,7 @@ from torch import Tensor
 from holdfast.core.protocols import MixtureModule
 from holdfast.core.representation import Representation, RepresentationShape
 from holdfast.models.dense import check_dropout, check_widths, dense_layers
+from holdfast.models.gating import check_objectives
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +41,17 @@ class SharedBottom:
 
     def build(self, shape: RepresentationShape, objectives: Sequence[str]) -> MixtureModule:
         """A module with fresh weights."""
-        return SharedTrunk(shape.width, len(objectives), self)
+        return SharedTrunk(shape.width, objectives, self)
 
 
 class SharedTrunk(MixtureModule):
     """The module behind ``SharedBottom``."""
 
-    def __init__(self, input_width: int, num_objectives: int, settings: SharedBottom) -> None:
+    def __init__(self, input_width: int, objectives: Sequence[str], settings: SharedBottom) -> None:
         super().__init__()
+        check_objectives(objectives)
         self.trunk = dense_layers(input_width, settings.widths, dropout=settings.dropout)
-        self.num_objectives = num_objectives
+        self.num_objectives = len(objectives)
         self.output_width = settings.widths[-1]
 
     def forward(self, representation: Representation) -> Tensor:
