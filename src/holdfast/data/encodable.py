@@ -55,7 +55,7 @@ def check_columns(frame: pd.DataFrame, features: Sequence[Feature]) -> None:
 def check_aligned(fields: Sequence[ListField], lists: Sequence[NDArray[np.int32]]) -> None:
     """Refuse gaps that cannot be told which event they belong to.
 
-    No gaps beside events are fine: it is not known how long ago those were.
+    Events without any gaps are fine: it is not known how long ago they were. So are gaps without any events.
 
     Args:
         fields: of the lists.
@@ -69,7 +69,7 @@ def check_aligned(fields: Sequence[ListField], lists: Sequence[NDArray[np.int32]
         if not field.gap_of:
             continue
         gaps, events = by_name[field.name], by_name[field.gap_of]
-        torn = gaps.any(axis=1) & (gaps != events).any(axis=1)
+        torn = gaps.any(axis=1) & events.any(axis=1) & (gaps != events).any(axis=1)
         if torn.any():
             row = int(np.flatnonzero(torn)[0])
             raise UserError(
