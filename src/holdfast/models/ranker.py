@@ -16,6 +16,7 @@ from holdfast.core.features import InputSchema
 from holdfast.core.protocols import Head, Interaction, Mixture, SequenceEncoder
 from holdfast.core.random import derive_seed
 from holdfast.core.representation import FieldsShape, Representation, RepresentationShape
+from holdfast.models.calibration.output_calibration import OutputCalibration
 from holdfast.models.dense import check_dropout, check_widths, dense_layers
 from holdfast.models.embedding import InputEmbedding
 from holdfast.models.interactions.concatenation import Concatenation
@@ -76,6 +77,8 @@ class Ranker(nn.Module):
         sequence: SequenceEncoder | None = None,
     ) -> None:
         super().__init__()
+        # Fitted after training; no weights of the model, so that its checkpoints do not depend on it.
+        self.calibration: OutputCalibration | None = None
         self.schema = schema
         self.heads = dict(heads)
         self.output_names = _output_names(self.heads)
@@ -137,11 +140,11 @@ class Ranker(nn.Module):
         }
 
     def predict(self, inputs: Inputs) -> dict[str, Tensor]:
-        """All outputs of all heads by name, each ``[B]`` or ``[B, ...]``."""
+        """All outputs of all heads by name, calibrated where maps were fitted, each ``[B]`` or ``[B, ...]``."""
         outputs: dict[str, Tensor] = {}
         for objective, parameters in self(inputs).items():
             outputs.update(self.heads[objective].predict(parameters, inputs.content_seconds))
-        return outputs
+        return outputs if self.calibration is None else self.calibration(outputs, inputs)
 
     def scores(self, inputs: Inputs) -> dict[str, Tensor]:
         """The output that ranks, ``[B]``, of each objective."""

@@ -76,7 +76,7 @@ class ScoringGraph(nn.Module):
             content_seconds,
         )
         predicted = self.model.predict(inputs)
-        return predicted, self.fusion.fuse(self.model.scores_of(predicted))
+        return predicted, self.fusion.fuse(self.model.scores_of(predicted), inputs)
 
 
 def input_names(schema: InputSchema) -> tuple[str, ...]:
