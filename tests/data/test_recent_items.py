@@ -157,15 +157,26 @@ def test_lists_stay_aligned_and_recent_in_the_encoder():
     known = encoder.vocabularies["item_id"].rows(pd.Series([1, 2, 3]))
     times = encoder.vocabularies[RECENT_GAPS].rows(pd.Series([9, 8, 7]))
     assert events.tolist() == [[known[1], known[2]], [1, known[0]], [0, 0], [0, 0]]
-    assert gaps.tolist() == [[times[1], times[2]], [times[0], 1], [0, 0], [1, 0]]
+    assert gaps.tolist() == [[times[1], times[2]], [times[0], 1], [0, 0], [0, 0]]
     field, gap_field = encoder.schema.lists
     assert (field.ordered, field.target, gap_field.gap_of) == (True, "item_id", RECENT_ITEMS)
     assert encoder.schema.vocabulary_of[RECENT_ITEMS] == encoder.schema.vocabulary_of["item_id"]
-    torn = frame.assign(**{RECENT_GAPS: [np.array([9]), np.array([9, 8]), None, None]})
+
+
+def test_torn_lists_teach_nothing_and_are_served_without_gaps():
+    frame = pd.DataFrame({"item_id": [1, 2, 3]})
+    frame[RECENT_ITEMS] = [np.array([1, 2]), np.array([2, 1]), None]
+    frame[RECENT_GAPS] = [np.array([9, 8]), np.array([9, 8]), np.array([8])]
+    features = [ITEM, *recent_features(5)]
+    encoder = fit_encoder(frame, features, EncoderSettings(min_count=1))
+    torn = frame.assign(**{RECENT_GAPS: [np.array([9, 8, 8]), np.array([9, 8]), None]})
     with pytest.raises(
-        UserError, match=r"in 1 rows, the first of them row 0, user_recent_gaps holds 1 values and"
+        UserError, match=r"1 rows, .* row 0, user_recent_gaps holds 3 values and user_recent_items 2;"
     ):
-        encoder.transform(torn)
+        fit_encoder(torn, features, EncoderSettings())
+    events, gaps = encoder.transform(torn).lists
+    assert (events > 0).sum(1).tolist() == [2, 2, 0]
+    assert (gaps > 0).sum(1).tolist() == [0, 2, 0]
 
 
 def test_a_card_that_does_not_declare_items_is_told_how(make_log: Callable[..., Log]):

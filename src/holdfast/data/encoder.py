@@ -20,7 +20,7 @@ from holdfast.core.arrays import Ints
 from holdfast.core.errors import UserError
 from holdfast.core.features import Feature, InputSchema, ListField
 from holdfast.core.files import read_json, whole_folder, write_json
-from holdfast.data.encodable import check_aligned, check_columns, readable
+from holdfast.data.encodable import check_columns, check_gaps, readable, without_torn_gaps
 from holdfast.data.scaling import Scaling, as_numbers, fit_scaling
 from holdfast.data.vocabulary import Keys, Vocabulary, each_list_once, fit_vocabulary, flatten, pad
 
@@ -124,16 +124,14 @@ class Encoder:
             frame: a column a feature; ``content_seconds`` if there is any, ``[N]``.
 
         Raises:
-            UserError: a feature has no column, or its column is of another kind altogether, or a list of gaps
-                is not as long as its list of events.
+            UserError: a feature has no column, or its column is of another kind altogether.
         """
         check_columns(frame, self.features)
         lists = tuple(self._list(frame, feature) for feature in self.features if feature.is_list)
-        check_aligned(self.schema.lists, lists)
         return EncodedInputs(
             categorical=self._categorical(frame),
             numeric=self._numeric(frame),
-            lists=lists,
+            lists=without_torn_gaps(self.schema.lists, lists),
             content_seconds=_content_seconds(frame),
         )
 
@@ -214,6 +212,7 @@ def fit_encoder(frame: pd.DataFrame, features: Sequence[Feature], settings: Enco
     if not features:
         raise UserError("there are no features to encode; declare some on the dataset card")
     check_columns(frame, features)
+    check_gaps(frame, features)
     scaling = {
         feature.name: fit_scaling(as_numbers(frame[feature.name]), scale=feature.scale)
         for feature in features
