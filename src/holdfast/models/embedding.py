@@ -93,9 +93,11 @@ class InputEmbedding(nn.Module):
         ids_BX = torch.cat([inputs.categorical.long(), *(each.long() for each in inputs.lists)], dim=1)
         rows_BXW = self.table(ids_BX + self.offsets)
         present = [ids != MISSING_ROW for ids in inputs.lists]
+        # Not cut where there is nothing to cut: that would copy the gradient of every row.
+        sets = (rows_BXW,) if self.num_sets == 1 else rows_BXW.chunk(self.num_sets, dim=2)
         return tuple(
             EmbeddedFields(self._fields(part_BXW, present, encoders), inputs.numeric)
-            for part_BXW, encoders in zip(rows_BXW.chunk(self.num_sets, dim=2), self.encoders, strict=True)
+            for part_BXW, encoders in zip(sets, self.encoders, strict=True)
         )
 
     def _fields(self, rows_BXW: Tensor, present: list[Tensor], encoders: nn.Module) -> Tensor:
