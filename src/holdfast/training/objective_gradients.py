@@ -1,0 +1,78 @@
+"""Inner products of the objectives' gradients, without adding to any parameter's gradient.
+
+B rows, I width of the representation, O width of an objective's representation, T objectives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def representation_gramian(losses_T: Tensor, mixed_TBO: Tensor, shared_BI: Tensor) -> Tensor:
+    """Inner products of the losses' gradients at the representation that all objectives share.
+
+    Costs one pass back through the towers and, for each objective, one through the mixture, none of which
+    computes a gradient of a weight.
+
+    Args:
+        losses_T: each of which depends on its own slice of ``mixed_TBO`` alone.
+        mixed_TBO: what the towers read, made of ``shared_BI``.
+        shared_BI: the representation.
+
+    Returns:
+        Float64 ``[T, T]``; rows and columns of objectives that do not depend on the representation are 0.
+    """
+    (slopes_TBO,) = torch.autograd.grad(losses_T.sum(), mixed_TBO, retain_graph=True)
+    gradients = []
+    for index, slope_BO in enumerate(slopes_TBO.unbind()):
+        (found,) = torch.autograd.grad(
+            mixed_TBO[index], shared_BI, slope_BO, retain_graph=True, allow_unused=True
+        )
+        gradients.append(torch.zeros_like(shared_BI) if found is None else found)
+    gradients_TN = torch.stack(gradients).flatten(1).double()
+    return gradients_TN @ gradients_TN.T
+
+
+def parameter_gramian(losses_T: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+    """Inner products of the losses' gradients by the parameters, dense or sparse.
+
+    Args:
+        losses_T: the losses.
+        parameters: all that objectives share.
+
+    Returns:
+        Float64 ``[T, T]``.
+    """
+    rows = [
+        torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+        for loss in losses_T.unbind()
+    ]
+    total = losses_T.new_zeros(len(rows), len(rows), dtype=torch.float64)
+    for gradients in zip(*rows, strict=True):
+        if all(gradient is None for gradient in gradients):
+            continue
+        gradients_TN = _as_rows(gradients)
+        total = total + gradients_TN @ gradients_TN.T
+    return total
+
+
+def _as_rows(gradients: Sequence[Tensor | None]) -> Tensor:
+    """Gradients of one parameter as rows, float64 ``[T, N]``; of a sparse one, N counts held rows."""
+    known = [gradient for gradient in gradients if gradient is not None]
+    if not known[0].is_sparse:
+        zero = torch.zeros_like(known[0])
+        return torch.stack([zero if each is None else each for each in gradients]).flatten(1).double()
+    indices = torch.cat([each._indices()[0] for each in known])
+    held, places = torch.unique(indices, return_inverse=True)
+    made, start = [], 0
+    for each in gradients:
+        compact = known[0].new_zeros(len(held), *known[0].shape[1:], dtype=torch.float64)
+        if each is not None:
+            count = each._indices().shape[1]
+            compact.index_add_(0, places[start : start + count], each._values().double())
+            start += count
+        made.append(compact.flatten())
+    return torch.stack(made)
