@@ -87,4 +87,5 @@ def fit_summary(result: FitResult, num_weights: int) -> dict[str, Any]:
         "targets": {name: asdict(each) for name, each in result.targets.items()},
         "propensities": None if result.propensities is None else asdict(result.propensities),
         "after_click": result.after_click,
+        "unused_experts": list(result.unused_experts),
     }

@@ -84,7 +84,7 @@ def fit(run: Run, *, resume: bool) -> None:
     )
     for line_of_text in sayings.fitted(summary):
         run.console.say("fit", line_of_text)
-    for warning in sayings.doubtful_targets(summary):
+    for warning in (*sayings.doubtful_targets(summary), *sayings.unused_experts(summary)):
         run.console.warn("fit", warning)
 
 

@@ -42,7 +42,10 @@ def test_attention_by_hand() -> None:
         shares.append(torch.cat(taken))
     torch.testing.assert_close(module(ROWS), torch.stack(vectors))
     weights = module.gate_weights(ROWS)
-    assert module.gate_experts == {"dwell": ("click", "dwell"), "retention": ("dwell", "retention")}
+    assert module.gate_experts == {
+        "dwell": ("from_click", "dwell"),
+        "retention": ("from_dwell", "retention"),
+    }
     torch.testing.assert_close(weights["dwell"][:, 0], shares[0], check_dtype=False)
     torch.testing.assert_close(weights["retention"][:, 0], shares[1], check_dtype=False)
 
@@ -70,7 +73,7 @@ def test_the_chain_and_not_the_order_of_the_heads_decides() -> None:
 
 
 def test_objectives_that_are_not_trained_are_passed_over() -> None:
-    assert built(["click", "retention"]).gate_experts == {"retention": ("click", "retention")}
+    assert built(["click", "retention"]).gate_experts == {"retention": ("from_click", "retention")}
     alone = built(["dwell"])
     assert alone.gate_experts == {}
     assert alone.gate_weights(ROWS) == {}

@@ -96,7 +96,7 @@ class InformationTransfer(MixtureModule):
     @property
     def gate_experts(self) -> dict[str, tuple[str, ...]]:
         """For each objective that hears from another: that one's message, and its own vector."""
-        return {after: (before, after) for before, after in self.steps}
+        return {after: (f"from_{before}", after) for before, after in self.steps}
 
     def gate_weights(self, representation: Representation) -> dict[str, Tensor]:
         """How much each link takes of the message and of the objective's own vector, ``[B, 2]``."""
