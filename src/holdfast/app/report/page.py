@@ -11,6 +11,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from holdfast.app.report import numerals, plots
+from holdfast.app.report.balance import balance_view
 from holdfast.app.report.closed_loop.view import loop_view
 from holdfast.app.report.content import ReportContent
 from holdfast.app.report.counterfactual import counterfactual_view
@@ -106,7 +107,8 @@ def _learning(content: ReportContent) -> Markup | str:
     if section is None or section.curves.empty or not any("/" in name for name in section.curves.columns):
         return ""
     figure = plots.learning_curves(section.curves, best_epoch=section.best_epoch)
-    return inline_svg(figure, name="learning", description="training and validation losses by epoch")
+    curves = inline_svg(figure, name="learning", description="training and validation losses by epoch")
+    return curves + balance_view(section)
 
 
 def _timeline(content: ReportContent) -> Markup | str:

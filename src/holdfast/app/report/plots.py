@@ -27,7 +27,9 @@ LOG_RATIO = 20.0
 
 def learning_curves(curves: pd.DataFrame, *, best_epoch: int | None) -> Figure:
     """Training and validation losses by epoch, a panel for each quantity; see ``LearningSection``."""
-    quantities = list(dict.fromkeys(name.split("/", 1)[1] for name in curves.columns if "/" in name))
+    # Other things are logged by epoch too, and have pictures of their own.
+    losses = [name for name in map(str, curves.columns) if name.startswith(("train/", "validation/"))]
+    quantities = list(dict.fromkeys(name.split("/", 1)[1] for name in losses))
     with mpl.rc_context(STYLE):
         figure, places = panels(len(quantities), height=200)
         for panel, quantity in zip(places, quantities, strict=True):
