@@ -14,15 +14,16 @@ from holdfast.app.schema import TARGET, build, check, schema_of
 from holdfast.app.settings import RunSettings
 from holdfast.app.simulating.contenders import ContenderSettings
 from holdfast.core.errors import UserError
-from holdfast.core.protocols import Fusion, Head, Interaction, Mixture, SequenceEncoder
+from holdfast.core.protocols import FittedFusion, Fusion, Head, Interaction, Mixture, SequenceEncoder
 from holdfast.core.return_head import ReturnHead
 from holdfast.data.encoder import EncoderSettings
 from holdfast.data.history import TrailingHistory
 from holdfast.data.log import LogSource
 from holdfast.data.splits import TemporalSplit
 from holdfast.evaluation.evaluate import EvaluationSettings
+from holdfast.models.calibration.settings import CalibrationSettings
 from holdfast.models.ranker import RankerSettings
-from holdfast.objectives.balancing import StaticBalance
+from holdfast.objectives.balancing.balance import Balance
 from holdfast.objectives.estimators.rows import LossEstimator
 from holdfast.objectives.propensities.source import PropensitySource
 from holdfast.objectives.weighting import PropensityWeighting
@@ -38,6 +39,7 @@ GROUPS = (
     "encoder",
     "model",
     "objective",
+    "calibration",
     "fusion",
     "optimizer",
     "trainer",
@@ -77,7 +79,8 @@ class Plan:
     propensity: PropensitySource
     weighting: PropensityWeighting
     estimator: LossEstimator
-    balance: StaticBalance
+    balance: Balance
+    calibration: CalibrationSettings
     fusion: Fusion
     optimizer: OptimizerSettings
     trainer: TrainerSettings
@@ -130,12 +133,12 @@ def plan(config: DictConfig) -> Plan:
         key: build(config, key)
         for key in (
             *("split", "history", "encoder", "optimizer", "trainer", "evaluation"),
-            *("counterfactual", "simulation", "tracking"),
+            *("calibration", "counterfactual", "simulation", "tracking"),
         )
     }
     made["fusion"] = _kind(config, "fusion", Fusion)
     _check_horizon(heads, horizon_days=run_settings(config).horizon_days)
-    _check_together(made["fusion"], build(config, "objective.balance"), made["trainer"], heads)
+    _check_together(made["fusion"], _kind(config, "objective.balance", Balance), made["trainer"], heads)
     return Plan(
         settings=run_settings(config),
         source=_kind(config, "data", LogSource),
@@ -147,7 +150,7 @@ def plan(config: DictConfig) -> Plan:
         propensity=_kind(config, "objective.propensity", PropensitySource),
         weighting=build(config, "objective.weighting"),
         estimator=_estimator(config, heads),
-        balance=build(config, "objective.balance"),
+        balance=_kind(config, "objective.balance", Balance),
         contenders=_contenders(config),
         **made,
     )
@@ -170,19 +173,27 @@ def _contenders(config: DictConfig) -> dict[str, ContenderSettings]:
 
 
 def _check_together(
-    fusion: Fusion, balance: StaticBalance, trainer: TrainerSettings, heads: dict[str, Head]
+    fusion: Fusion, balance: Balance, trainer: TrainerSettings, heads: dict[str, Head]
 ) -> None:
     """Refuse now what would only be found after minutes of preparing and training."""
     known = dict.fromkeys(heads, 1)
     check_criterion(trainer.criterion, objectives=tuple(heads), known=known)
     for key, check_it in (
-        ("fusion", lambda: fusion.fuse({name: torch.ones(1) for name in heads})),
+        ("fusion", lambda: _check_fusion(fusion, heads)),
         ("objective.balance", lambda: balance.check(tuple(heads))),
     ):
         try:
             check_it()
         except ValueError as error:
             raise UserError(f"{key}: {error}") from error
+
+
+def _check_fusion(fusion: Fusion, heads: dict[str, Head]) -> None:
+    """Refuse a fusion that could not be used, or not be learned, for these heads."""
+    if isinstance(fusion, FittedFusion):
+        fusion.check(tuple(heads))
+    else:
+        fusion.fuse({name: torch.ones(1) for name in heads})
 
 
 def _check_horizon(heads: dict[str, Head], *, horizon_days: int) -> None:

@@ -27,6 +27,7 @@ CHANGEABLE = (
     "counterfactual",
     "simulation",
     "policy",
+    "calibration",
     "fusion",
     "tracking",
     "tags",
@@ -46,6 +47,7 @@ class RunFolder:
         self.quarantine_file = path / "quarantine.parquet"
         self.prepared = path / "prepared"
         self.fit = path / "fit"
+        self.calibrated = path / "calibrated"
         self.tables = path / "tables"
         self.bundle = path / "bundle"
         self.simulation = path / "simulation"

@@ -130,7 +130,7 @@ class ConstrainedFusion:
         slack = _slack(slates, terms, gains[1], best, least, alone if share is not None else None, share)
         users = rows.user[slates.first_row]
         value, low, high = clustered_mean(slack, users, level=LEVEL)
-        notes = (*self._said(solution, value, low, high, least), *about_rows(slates, terms, rows))
+        notes = (*self._said(solution, value, low, high, least), *about_rows(slates, terms, rows, best))
         return with_state(
             self,
             weights=named(terms, best, rows),

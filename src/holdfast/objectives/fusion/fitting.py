@@ -59,11 +59,12 @@ def named(terms: Terms, weights: Floats, rows: ScoredRows) -> Weights:
     return tuple((name, own.get(name, 0.0)) for name in rows.scores)
 
 
-def about_rows(slates: Slates, terms: Terms, rows: ScoredRows) -> list[str]:
-    """What a reader must know of the requests that weights were learned from."""
-    told = [f"learned from {slates.num_requests:,} requests"]
+def about_rows(slates: Slates, terms: Terms, rows: ScoredRows, weights: Floats) -> list[str]:
+    """What a reader must know of the weights on the simplex ``[T]``, and of the requests that taught them."""
+    says = ", ".join(f"{name} {each:.0%}" for name, each in zip(terms.objectives, weights, strict=True))
+    told = [f"shares of the say within a request: {says}", f"learned from {slates.num_requests:,} requests"]
     if slates.num_left_out:
-        told[0] += f"; {slates.num_left_out:,} more hold a row of unknown worth, or are beyond max_requests"
+        told[1] += f"; {slates.num_left_out:,} more hold a row of unknown worth, or are beyond max_requests"
     if terms.constant:
         told.append(
             f"{', '.join(terms.constant)} is the same for all rows of every request, cannot order them and "

@@ -97,7 +97,7 @@ class LearnedFusion:
         notes = (
             f"discounted utility {value:.5g} a request on validation, which the weights were chosen on; "
             f"{equal:.5g} where each objective has the same say",
-            *about_rows(slates, terms, rows),
+            *about_rows(slates, terms, rows, best),
         )
         return with_state(self, weights=named(terms, best, rows), notes=notes)
 

@@ -120,7 +120,7 @@ class PerSegmentFusion:
         notes = (
             f"{len(segments)} segments by {self.segment}, drawn towards the weights of all as "
             f"{self.shrinkage_requests:g} requests would",
-            *about_rows(slates, terms, rows),
+            *about_rows(slates, terms, rows, overall),
         )
         return with_state(
             self,
