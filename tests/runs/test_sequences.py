@@ -29,12 +29,11 @@ SMALL = (
     "model.ranker.embedding_dim=4",
     "trainer.max_epochs=1",
     "trainer.batch_size=256",
-    "evaluation.num_resamples=0",
     "tracking=local",
 )
 SERVING = (
     "policy=[retrained]",
-    "simulation.num_days=4",
+    "simulation.num_days=3",
     "simulation.retrain_every_days=2",
     "simulation.window_days=8",
 )
@@ -44,7 +43,7 @@ SERVING = (
 def finished(command, tmp_path_factory) -> RunFolder:
     folder = tmp_path_factory.mktemp("run") / "run"
     words = ("history.recent_items=10", "model/sequence=causal_transformer")
-    stages = "stages=[prepare,fit,evaluate,simulate,export,report]"
+    stages = "stages=[prepare,fit,simulate,export]"
     done = command("run", *SMALL, *SERVING, *words, stages, f"run_dir={folder}")
     assert done.code == 0, done.err + done.out
     assert "onnxruntime and PyTorch agree" in done.out
@@ -74,7 +73,7 @@ def test_the_signature_says_who_computes_the_lists(finished):
 
 def test_it_serves_and_is_trained_again_in_a_closed_loop(finished):
     days = pd.read_parquet(finished.tables / "simulation_days.parquet")
-    assert len(days) == 4
+    assert len(days) == 3
     assert (days["impressions"] > 0).all()
 
 

@@ -235,8 +235,7 @@ def with_history(history: TrailingHistory) -> Steps:
     )
 
 
-@pytest.mark.parametrize("refresh", ["at_once", "nightly"])
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(("seed", "refresh"), [(0, "at_once"), (1, "at_once"), (0, "nightly")])
 def test_recent_items_leak_nothing(make_log_of_items, seed, refresh):
     log, history = make_log_of_items(seed), replace(WITH_ITEMS, refresh=refresh)
     assert history.compute(log)[RECENT_ITEMS].map(len).max() == 5, "or there would be nothing to leak"
