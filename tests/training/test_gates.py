@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import holdfast.training.gates as gates_module
+from holdfast.core.gates import gate_use
 from holdfast.core.protocols import Mixture
 from holdfast.data.batches import TensorColumns
 from holdfast.models.mixtures.aitm import AITM
@@ -16,7 +17,6 @@ from holdfast.models.mixtures.mmoe import GatedExperts, MMoE
 from holdfast.models.mixtures.ple import PLE
 from holdfast.models.mixtures.shared_bottom import SharedBottom
 from holdfast.models.ranker import Ranker, RankerSettings, build_ranker
-from holdfast.training.gates import gate_use, unused_experts
 
 
 def ranker_with(toy: Any, mixture: Mixture) -> Ranker:
@@ -117,24 +117,3 @@ def test_an_expert_that_every_gate_shuts_out_is_told(toy: Any, tmp_path: Path) -
         ranker.mixture.gates.bias.view(3, 3)[:, 1] -= 30.0
     result = toy.fit(tmp_path, ranker=ranker, max_epochs=1)
     assert result.unused_experts == ("expert_1",)
-
-
-def test_one_gate_that_uses_an_expert_is_enough() -> None:
-    values = {
-        "epoch": 3.0,
-        "train/loss": 1.0,
-        "gates/level_1/click/shared_0": 0.001,
-        "gates/level_1/click/click_0": 0.999,
-        "gates/level_1/click/entropy": 0.001,
-        "gates/level_1/dwell/shared_0": 0.3,
-        "gates/level_1/dwell/dwell_0": 0.7,
-        "gates/level_1/dwell/entropy": 0.9,
-        "gates/level_2/click/shared_0": 0.009,
-        "gates/level_2/click/click_0": 0.991,
-        "gates/level_2/click/entropy": 0.05,
-        "gates/level_2/dwell/shared_0": 0.0,
-        "gates/level_2/dwell/dwell_0": 1.0,
-        "gates/level_2/dwell/entropy": 0.0,
-    }
-    assert unused_experts(values) == ("level_2/shared_0",)
-    assert unused_experts({"epoch": 1.0}) == ()

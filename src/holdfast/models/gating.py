@@ -11,9 +11,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-SHARED = "shared"
-"""What experts and gates are called that belong to all objectives."""
-
 
 def mix(weights_GBE: Tensor, experts_EBO: Tensor) -> Tensor:
     r"""What each gate makes of the experts' outputs.

@@ -14,18 +14,14 @@ import torch
 from torch import Tensor
 
 from holdfast.core.batch import Batch, Inputs
-from holdfast.core.gates import Gated
+from holdfast.core.gates import ENTROPY, PREFIX, Gated, unused_experts
 from holdfast.models.gating import normalised_entropy
 from holdfast.models.ranker import Ranker
 from holdfast.training.data_module import WindowDataModule
 from holdfast.training.selection import Selection
 
-PREFIX = "gates"
-ENTROPY = "entropy"
 MOST_ROWS = 16384
 """About how many rows of the validation window are looked at: every n-th, where it holds more."""
-UNUSED_BELOW = 0.01
-"""Mean weight below which an expert counts for nothing in a gate."""
 
 
 class GateWatch(pl.Callback):
@@ -101,32 +97,6 @@ class GateWatch(pl.Callback):
     def _zeros(self) -> Tensor:
         gates = {} if self.gated is None else self.gated.gate_experts
         return torch.zeros(1 + sum(len(experts) + 1 for experts in gates.values()), dtype=torch.float64)
-
-
-def gate_use(values: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """Mean weights of experts by gate, entropy among them, out of one epoch's logged values by name."""
-    found: dict[str, dict[str, float]] = {}
-    for name, value in values.items():
-        kind, _, rest = name.partition("/")
-        if kind == PREFIX:
-            gate, _, expert = rest.rpartition("/")
-            found.setdefault(gate, {})[expert] = value
-    return found
-
-
-def unused_experts(values: Mapping[str, float]) -> tuple[str, ...]:
-    """Experts of which every gate that could takes less than one per cent, out of one epoch's logged values.
-
-    Where there are several levels, the level is named: ``level_1/shared_0``.
-    """
-    largest: dict[str, float] = {}
-    for gate, use in gate_use(values).items():
-        level = gate.rpartition("/")[0]
-        for expert, weight in use.items():
-            if expert != ENTROPY:
-                name = f"{level}/{expert}" if level else expert
-                largest[name] = max(weight, largest.get(name, 0.0))
-    return tuple(name for name, weight in largest.items() if weight < UNUSED_BELOW)
 
 
 def unused_in_best_epoch(selection: Selection) -> tuple[str, ...]:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from holdfast.core.gates import SHARED
 from holdfast.core.protocols import MixtureModule
 from holdfast.core.representation import Representation, RepresentationShape
 from holdfast.models.dense import check_dropout, check_widths
 from holdfast.models.gating import (
-    SHARED,
     check_num_experts,
     check_num_levels,
     check_objectives,
