@@ -69,7 +69,8 @@ def _as_rows(gradients: Sequence[Tensor | None]) -> Tensor:
     held, places = torch.unique(indices, return_inverse=True)
     made, start = [], 0
     for each in gradients:
-        compact = known[0].new_zeros(len(held), *known[0].shape[1:], dtype=torch.float64)
+        shape = (len(held), *known[0].shape[1:])
+        compact = torch.zeros(shape, dtype=torch.float64, device=known[0].device)
         if each is not None:
             count = each._indices().shape[1]
             compact.index_add_(0, places[start : start + count], each._values().double())

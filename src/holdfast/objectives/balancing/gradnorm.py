@@ -103,7 +103,8 @@ class GradNormBalancer(BoundedLosses):
         if bool(present.any()):
             slope = gradnorm_slope(
                 self.weights,
-                lengths,
+                # Their common scale is of no account; Adam would take tiny slopes for none.
+                lengths / mean_over_present(lengths, present),
                 (above / self.first_losses).masked_fill(~step.present, 1.0),
                 present=present,
                 alpha=self.alpha,
