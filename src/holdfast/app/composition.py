@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -179,8 +180,8 @@ def _check_together(
     known = dict.fromkeys(heads, 1)
     check_criterion(trainer.criterion, objectives=tuple(heads), known=known)
     for key, check_it in (
-        ("fusion", lambda: _check_fusion(fusion, heads)),
-        ("objective.balance", lambda: balance.check(tuple(heads))),
+        ("fusion", functools.partial(_check_fusion, fusion, heads)),
+        ("objective.balance", functools.partial(balance.check, tuple(heads))),
     ):
         try:
             check_it()

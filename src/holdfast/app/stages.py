@@ -93,6 +93,7 @@ def fit(run: Run, *, resume: bool) -> None:
 
 def evaluate(run: Run, *, resume: bool) -> None:
     """Measure every head and the fused ranking on windows that training never saw."""
+    from holdfast.app.calibration.front_of_run import with_front
     from holdfast.app.measuring import evaluate_run, predicted_days
 
     if "retention" in run.prepared.objectives:
@@ -103,7 +104,7 @@ def evaluate(run: Run, *, resume: bool) -> None:
                 "evaluate", f"return within {beyond} days is not measured: {_reach(run.plan, predicted)}"
             )
     with run.console.working("evaluate", "predicting, measuring, resampling users"):
-        evaluation = evaluate_run(run.prepared, run.trained_ranker(), run.served_plan)
+        evaluation = with_front(run, evaluate_run(run.prepared, run.trained_ranker(), run.served_plan))
     run.save_tables(evaluation.tables)
     write_evaluation(run.folder, evaluation.metrics)
     run.run_log.log_summary(flat(evaluation.metrics))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 from holdfast.app.calibration import sayings
 from holdfast.app.calibration.after_training import fit_after_training, fits_after_training, save_calibrated
 from holdfast.app.run import Run
@@ -11,6 +13,8 @@ from holdfast.core.files import write_json
 def calibrate(run: Run, *, resume: bool) -> None:
     """Make predictions mean what they say, and learn how they become one score; on validation alone."""
     if not fits_after_training(run.plan):
+        # What earlier settings left would be told of in the report.
+        shutil.rmtree(run.folder.calibrated, ignore_errors=True)
         run.console.say("calibrate", "nothing to fit: calibration=none, and the fusion has its weights")
         return
     prepared = run.prepared

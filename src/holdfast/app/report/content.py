@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from holdfast.app.report.fusion_content import FusionSection
+
 Tone = Literal["good", "mixed", "bad", "unclear"]
 CalibrationKind = Literal["probability", "seconds", "by_day"]
 

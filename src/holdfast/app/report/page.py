@@ -15,8 +15,8 @@ from holdfast.app.report.balance import balance_view
 from holdfast.app.report.closed_loop.view import loop_view
 from holdfast.app.report.content import ReportContent
 from holdfast.app.report.counterfactual import counterfactual_view
-from holdfast.app.report.gates import gates_view
 from holdfast.app.report.fusion import fusion_view
+from holdfast.app.report.gates import gates_view
 from holdfast.app.report.metric_lines import metric_table
 from holdfast.app.report.svg import inline_svg
 
