@@ -159,7 +159,9 @@ def test_the_scale_of_gradients_alone_decides_nothing_but_a_scale(balance: Balan
     assert step.gramian is not None
     scaled = Step(step.losses, step.present, scale * step.gramian, step.seed)
     weights = [trained(balance, [each])[1] for each in (step, scaled)]
-    torch.testing.assert_close(weights[1] / weights[1].sum(), weights[0] / weights[0].sum(), rtol=1e-6, atol=0)
+    torch.testing.assert_close(
+        weights[1] / weights[1].sum(), weights[0] / weights[0].sum(), rtol=1e-6, atol=0
+    )
 
 
 @weighing

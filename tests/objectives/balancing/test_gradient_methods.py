@@ -163,7 +163,9 @@ def test_what_each_method_promises(seed: int) -> None:
     assert float(projections[0]) > 0.0
     # Nash-MTL: the bargaining equation.
     weights = nash_mtl_weights(gramian, preference=preference)
-    torch.testing.assert_close(weights * (gramian @ weights), preference / preference.mean(), rtol=1e-6, atol=0)
+    torch.testing.assert_close(
+        weights * (gramian @ weights), preference / preference.mean(), rtol=1e-6, atol=0
+    )
     # CAGrad: nothing else in the ball does more for the worst-off.
     mean = preference / preference.sum() @ jacobian
     step = cagrad(gramian, preference=preference) @ jacobian
@@ -225,7 +227,9 @@ def test_edges_give_finite_weights(method: Callable[..., Tensor], edge: str) -> 
 
 
 @methods
-def test_an_objective_without_a_gradient_changes_nothing_for_the_others(method: Callable[..., Tensor]) -> None:
+def test_an_objective_without_a_gradient_changes_nothing_for_the_others(
+    method: Callable[..., Tensor],
+) -> None:
     jacobian = random_jacobian(5, 3)
     jacobian[1] = 0.0
     weights = method(jacobian @ jacobian.T)

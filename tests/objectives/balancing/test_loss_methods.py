@@ -170,8 +170,8 @@ class TestFamo:
     def test_a_loss_below_its_bound_is_refused_with_what_to_do(self) -> None:
         with pytest.raises(UserError, match=r"loss of click is -0\.1.*lower objective\.balance\.lower_bound"):
             Famo().build(OBJECTIVES).weigh(step_of(torch.tensor([-0.1, 1.0, 1.0])))
-        weights = Famo(lower_bound={"click": -1.0}).build(OBJECTIVES).weigh(
-            step_of(torch.tensor([-0.1, 1.0, 1.0]))
+        weights = (
+            Famo(lower_bound={"click": -1.0}).build(OBJECTIVES).weigh(step_of(torch.tensor([-0.1, 1.0, 1.0])))
         )
         assert float(weights[0]) == pytest.approx((1 / 0.9) / (1 / 0.9 + 2.0))
 

@@ -48,5 +48,7 @@ def test_epochs_are_judged_by_the_preference() -> None:
 
 
 def test_gradients_are_compared_where_it_is_known_how() -> None:
-    with pytest.raises(ValueError, match=r"gramian is 'towers'; choose from \['representation', 'parameters'\]"):
+    with pytest.raises(
+        ValueError, match=r"gramian is 'towers'; choose from \['representation', 'parameters'\]"
+    ):
         MGDA(gramian="towers")
