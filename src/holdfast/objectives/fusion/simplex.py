@@ -47,8 +47,13 @@ def simplex_points(num_objectives: int, num_points: int, *, seed: int) -> Floats
 
 
 def closer_points(points: Floats, centre: Floats, *, scale: float) -> Floats:
-    """The points drawn towards a centre ``[T]`` of the simplex; they stay on it, ``[P, T]``."""
-    return np.asarray(centre + scale * (points - centre))
+    """The points, scaled and moved around a centre ``[T]`` of the simplex, ``[P, T]``.
+
+    What would leave the simplex is cut off at its edge, so that edges, where an objective has no say, are
+    searched as well as the inside.
+    """
+    moved = np.maximum(centre + scale * (points - 1.0 / points.shape[1]), 0.0)
+    return np.asarray(moved / moved.sum(axis=1, keepdims=True))
 
 
 def search_simplex(
