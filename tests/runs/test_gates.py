@@ -17,4 +17,4 @@ def test_a_run_shows_who_uses_which_expert(saved_run):
     assert summary["unused_experts"] == []
     page = saved_run.report_file.read_text()
     assert page.count("Who uses which expert") == 1
-    assert "mean weight of experts" in page
+    assert "Mean weight of experts" in page

@@ -18,6 +18,8 @@ from holdfast.app.report.svg import DASHES, INK, MUTED, SERIES, STYLE, inline_sv
 from holdfast.core.gates import ENTROPY, PREFIX, SHARED, gate_use
 
 Use = dict[str, dict[str, float]]
+ROOMY = 7
+"""Above this number of experts their names are written smaller, and above twice as many upright."""
 
 
 _CAPTION = (
@@ -60,11 +62,11 @@ def gate_figure(curves: pd.DataFrame, *, best_epoch: int | None) -> Figure:
         grid = figure.add_gridspec(len(levels), 2, width_ratios=(2, 3), height_ratios=heights)
         for place, (level, use) in enumerate(levels.items()):
             entropies, shares = (figure.add_subplot(grid[place, column]) for column in range(2))
-            said = f"{level.replace('_', ' ').capitalize()}: " if level else ""
+            said = f"{level.replace('_', ' ')}: " if level else ""
             _entropies(entropies, curves, level, list(use), best_epoch)
-            entropies.set_title(f"{said}evenness of the gates")
+            entropies.set_title(_sentence(f"{said}evenness of the gates"))
             _shares(shares, use)
-            shares.set_title(f"{said}mean weight of experts, epoch {int(row['epoch'])}")
+            shares.set_title(_sentence(f"{said}mean weight of experts, epoch {int(row['epoch'])}"))
     return figure
 
 
@@ -120,7 +122,13 @@ def _shares(panel: Axes, use: Use) -> None:
     panel.set_xticks(range(len(experts)), ["\n".join(name.rsplit("_", 1)) for name in experts])
     panel.set_yticks(range(len(use)), list(use))
     panel.tick_params(axis="y", labelcolor=INK)
+    if len(experts) > ROOMY:
+        panel.tick_params(axis="x", labelsize=8, rotation=0 if len(experts) <= 2 * ROOMY else 90)
     panel.xaxis.set_minor_locator(NullLocator())
     panel.grid(visible=False)
     for side in ("left", "bottom"):
         panel.spines[side].set_visible(False)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
