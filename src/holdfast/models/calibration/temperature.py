@@ -14,7 +14,8 @@ from holdfast.core.arrays import Floats
 
 SMALLEST = 1e-7
 """Probabilities closer to 0 or 1 than this have no finite log odds in single precision."""
-_WIDEST = 7.0
+_WIDEST = float(np.log(10.0))
+"""Colder than a tenth, what a few rows separate would be certain, and tied, in single precision."""
 
 
 def fit_temperature(predicted: Floats, observed: Floats, weight: Floats) -> Floats:
@@ -26,7 +27,7 @@ def fit_temperature(predicted: Floats, observed: Floats, weight: Floats) -> Floa
         weight: what a row counts, >= 0, ``[N]``.
 
     Returns:
-        :math:`-\log T`, within 7 of 0.
+        :math:`-\log T`, for T between 0.1 and 10.
 
     Source: Guo et al. (2017).
     """
