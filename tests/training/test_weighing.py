@@ -13,6 +13,7 @@ from holdfast.core.batch import Batch
 from holdfast.core.errors import UserError
 from holdfast.data.batches import TensorColumns
 from holdfast.models.ranker import Ranker
+from holdfast.objectives.balancing import StaticBalance
 from holdfast.objectives.balancing.balance import Balance
 from holdfast.objectives.balancing.by_gradient import GradientBalance
 from holdfast.objectives.balancing.famo import Famo
@@ -48,9 +49,11 @@ def gradients(ranker: Ranker) -> dict[str, Tensor]:
 
 
 def of_each_loss(module: RankingModule, batch: Batch) -> list[dict[str, Tensor]]:
+    """Of the same ranker under a balance that weighs nothing."""
+    plain = RankingModule(module.ranker, balance=StaticBalance(), optimizer=OptimizerSettings(), seed=0)
     found = []
     for index in range(3):
-        module._forward(batch, ALONE).terms.mean(ALONE)[index].backward()
+        plain._forward(batch, ALONE).terms.mean(ALONE)[index].backward()
         found.append(gradients(module.ranker))
     return found
 
@@ -65,7 +68,7 @@ def test_what_objectives_share_is_weighed_and_their_towers_are_not(
     loss, step = module.weighing.loss(module._forward(batch, ALONE), ALONE, seed=0)
     assert step is not None
     assert step.gramian is not None
-    loss.backward()
+    loss.backward(**module.weighing.backward_arguments(module))
     found = gradients(module.ranker)
     weights = balance.weights(step.gramian, preference=torch.ones(3), seed=0)
     assert found.keys() == set().union(*alone)

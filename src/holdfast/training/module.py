@@ -118,7 +118,7 @@ class RankingModule(pl.LightningModule):
             # No weight: the second towers learn from nothing else, and nothing else learns from this.
             if estimate.imputation is not None:
                 loss = loss + estimate.imputation.mean(across)
-        self.manual_backward(loss if size == 1 else loss / size)
+        self.manual_backward(loss if size == 1 else loss / size, **self.weighing.backward_arguments(self))
         if place < size - 1:
             return
         self._clip()
@@ -222,11 +222,9 @@ class RankingModule(pl.LightningModule):
 
     def _forward(self, batch: Batch, across: Processes, *, judging: bool = False) -> ForwardPass:
         """A batch's losses, and what they were made of."""
-        representation = self.ranker.embed(batch.inputs)
-        if self.weighing.compares_gradients and not (judging or representation.shared.requires_grad):
-            # Numbers alone, without an embedding, have no gradient unless it is asked for.
-            leaf = representation.shared.detach().requires_grad_()
-            representation = replace(representation, shared=leaf)
+        representation = embedded = self.ranker.embed(batch.inputs)
+        if self.weighing.compares_gradients and not judging:
+            representation = replace(embedded, shared=embedded.shared.detach().requires_grad_())
         mixed_TBO = self.ranker.mix(representation)
         parameters = self.ranker.parameters_of(mixed_TBO)
         errors_BT = torch.stack(
@@ -247,7 +245,7 @@ class RankingModule(pl.LightningModule):
             ]
             numerators, denominators = zip(*parts, strict=True)
             terms_T = Ratio(torch.stack(numerators), torch.stack(denominators))
-        return ForwardPass(terms_T, estimates, representation, mixed_TBO)
+        return ForwardPass(terms_T, estimates, embedded, representation, mixed_TBO)
 
     def _reseed(self, batch_idx: int) -> None:
         torch.manual_seed(derive_seed(self.seed, "step", self.current_epoch, batch_idx, self.global_rank))

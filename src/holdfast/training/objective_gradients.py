@@ -1,4 +1,4 @@
-"""Inner products of the objectives' gradients, without adding to any parameter's gradient.
+"""Gradients of the objectives and their inner products, without adding to any parameter's gradient.
 
 B rows, I width of the representation, O width of an objective's representation, T objectives.
 """
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 
-def representation_gramian(losses_T: Tensor, mixed_TBO: Tensor, shared_BI: Tensor) -> Tensor:
-    """Inner products of the losses' gradients at the representation that all objectives share.
+def representation_gradients(losses_T: Tensor, mixed_TBO: Tensor, shared_BI: Tensor) -> Tensor:
+    """The losses' gradients at the representation that all objectives share.
 
     Costs one pass back through the towers and, for each objective, one through the mixture, none of which
     computes a gradient of a weight.
@@ -23,7 +23,7 @@ def representation_gramian(losses_T: Tensor, mixed_TBO: Tensor, shared_BI: Tenso
         shared_BI: the representation.
 
     Returns:
-        Float64 ``[T, T]``; rows and columns of objectives that do not depend on the representation are 0.
+        ``[T, B, I]``; 0 for objectives that do not depend on the representation.
     """
     (slopes_TBO,) = torch.autograd.grad(losses_T.sum(), mixed_TBO, retain_graph=True)
     gradients = []
@@ -32,8 +32,13 @@ def representation_gramian(losses_T: Tensor, mixed_TBO: Tensor, shared_BI: Tenso
             mixed_TBO[index], shared_BI, slope_BO, retain_graph=True, allow_unused=True
         )
         gradients.append(torch.zeros_like(shared_BI) if found is None else found)
-    gradients_TN = torch.stack(gradients).flatten(1).double()
-    return gradients_TN @ gradients_TN.T
+    return torch.stack(gradients)
+
+
+def inner_products(gradients: Tensor) -> Tensor:
+    """The Gramian of gradients ``[T, ...]``, float64 ``[T, T]``."""
+    rows = gradients.flatten(1).double()
+    return rows @ rows.T
 
 
 def parameter_gramian(losses_T: Tensor, parameters: Sequence[Tensor]) -> Tensor:
@@ -54,8 +59,7 @@ def parameter_gramian(losses_T: Tensor, parameters: Sequence[Tensor]) -> Tensor:
     for gradients in zip(*rows, strict=True):
         if all(gradient is None for gradient in gradients):
             continue
-        gradients_TN = _as_rows(gradients)
-        total = total + gradients_TN @ gradients_TN.T
+        total = total + inner_products(_as_rows(gradients))
     return total
 
 

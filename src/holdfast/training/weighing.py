@@ -6,6 +6,7 @@ B rows, O width of an objective's representation, T objectives.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,11 @@ from holdfast.models.ranker import Ranker
 from holdfast.objectives.balancing.balance import Balance, Balancer, Step
 from holdfast.objectives.estimators.rows import Processes, Ratio
 from holdfast.training.balance_watch import BalanceWatch
-from holdfast.training.objective_gradients import parameter_gramian, representation_gramian
+from holdfast.training.objective_gradients import (
+    inner_products,
+    parameter_gramian,
+    representation_gradients,
+)
 from holdfast.training.post_click import Estimate
 
 
@@ -27,12 +32,15 @@ class ForwardPass:
     Attributes:
         terms: numerators and denominators of the losses, ``[T]`` each.
         estimates: of the losses that are observed only after a click, by objective.
-        representation: what the mixture read.
+        embedded: the representation that the embeddings gave.
+        representation: what the mixture read. Where gradients are compared there, its ``shared`` is cut off
+            from the embeddings: passes back end at it.
         mixed: what the towers read, ``[T, B, O]``.
     """
 
     terms: Ratio
     estimates: dict[str, Estimate]
+    embedded: Representation
     representation: Representation
     mixed: Tensor
 
@@ -74,32 +82,48 @@ class Weighing(nn.Module):
             seed: of what a balancer draws; the same on all processes.
 
         Returns:
-            A scalar, and None where the weights never change.
+            A scalar whose gradient is what weights move along, and whose value means nothing; and what it
+            was weighed by, None where weights never change.
         """
         losses_T = made.terms.mean(across)
         if self.balancer is None:
             return self.balance.combine(dict(zip(self.objectives, losses_T.unbind(), strict=True))), None
-        gramian = self._gramian(losses_T, made, across)
+        gradients_TBI = None
+        if self.compares_gradients:
+            gradients_TBI = representation_gradients(losses_T, made.mixed, made.representation.shared)
+        gramian = self._gramian(losses_T, gradients_TBI, across)
         step = Step(overall(losses_T, across), is_present(made.terms, across), gramian, seed)
         weights_T = self.balancer.weigh(step)
         self.balancer.learn(step)
         assert self.watch is not None
         self.watch.add(weights_T, step)
         if self.balancer.weighs_towers:
-            return (losses_T * weights_T.to(losses_T)).sum(), step
-        weigh_below_towers(made.mixed, weights_T)
-        return losses_T.sum(), step
+            loss = (losses_T * weights_T.to(losses_T)).sum()
+        else:
+            weigh_below_towers(made.mixed, weights_T)
+            loss = losses_T.sum()
+        if gradients_TBI is not None and made.embedded.shared.requires_grad:
+            # What the embeddings learn from is known by now: no pass back need go through the mixture for it.
+            weighed_BI = torch.tensordot(weights_T.to(gradients_TBI), gradients_TBI, dims=1)
+            loss = loss + (made.embedded.shared * weighed_BI).sum()
+        return loss, step
+
+    def backward_arguments(self, module: nn.Module) -> dict[str, Any]:
+        """What the pass back through ``loss`` must be told: to end at parameters, not where it was cut."""
+        if not self.compares_gradients:
+            return {}
+        return {"inputs": [each for each in module.parameters() if each.requires_grad]}
 
     def look_back(self, before: Step, made: ForwardPass, across: Processes) -> None:
         """Tell the balancer what the losses are after the step."""
         assert self.balancer is not None
         self.balancer.look_back(before, overall(made.terms.mean(across), across))
 
-    def _gramian(self, losses_T: Tensor, made: ForwardPass, across: Processes) -> Tensor | None:
+    def _gramian(self, losses_T: Tensor, gradients_TBI: Tensor | None, across: Processes) -> Tensor | None:
         assert self.balancer is not None
         if self.balancer.gradients_at is None:
             return None
-        if self.balancer.gradients_at == "parameters":
+        if gradients_TBI is None:
             if across.count > 1:
                 raise UserError(
                     "objective.balance.gramian=parameters is for checking, in one process: set "
@@ -107,7 +131,7 @@ class Weighing(nn.Module):
                 )
             gramian = parameter_gramian(losses_T, self.below_towers)
         else:
-            gramian = representation_gramian(losses_T, made.mixed, made.representation.shared)
+            gramian = inner_products(gradients_TBI)
         # A process's loss is as many times too large as there are processes.
         gramian = across.reduce_sum(gramian).cpu() / across.count**2
         if not bool(gramian.isfinite().all()):
