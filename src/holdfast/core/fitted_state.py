@@ -24,7 +24,7 @@ def with_state(component: Component, **state: object) -> Component:
     if set(state) != set(names):
         raise ValueError(
             f"{type(component).__name__} was fitted with {sorted(state)}, and this version needs "
-            f"{sorted(names)}; run the stage that fits it again"
+            f"{sorted(names)}; fit it again"
         )
     fresh = copy.copy(component)
     for name, value in state.items():

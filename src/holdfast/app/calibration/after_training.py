@@ -142,7 +142,7 @@ def load_calibrated(folder: Path, plan: Plan) -> Calibrated:
     try:
         fusion = restored(plan.fusion, saved["fusion"]) if saved["fusion"] else plan.fusion
     except ValueError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise UserError(f"{path}: {error} with the stage calibrate") from error
     calibration = saved["calibration"]
     return Calibrated(
         None if calibration is None else calibration_from_dict(calibration), fusion, saved["left_out"]
