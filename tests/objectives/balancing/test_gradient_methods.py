@@ -1,4 +1,4 @@
-"""The gradient methods on a case solved by hand, against an independent implementation, and at their edges."""
+"""The gradient methods on a case solved by hand, against an independent implementation, at their edges."""
 
 from __future__ import annotations
 
