@@ -138,7 +138,16 @@ def test_unknown_keys_and_wrong_types_are_refused_before_anything_is_built(overr
         ("model.mixture.num_experts=0", r"model\.mixture: num_experts is 0"),
         (
             "model.interaction._target_=holdfast.models.sequences.mean_pooling.MeanPooling",
-            r"model\.interaction: MeanPooling is no",
+            r"model\.interaction: MeanPooling is no Interaction, which has build\(shape\) and not",
+        ),
+        (
+            "model.sequence._target_=holdfast.models.interactions.concatenation.Concatenation",
+            r"model\.sequence: Concatenation is no SequenceEncoder",
+        ),
+        ("model/interaction=dcn_v2 model.interaction.num_layers=0", r"model\.interaction: num_layers is 0"),
+        (
+            "model/interaction=self_attention model.interaction.num_heads=3",
+            r"model\.interaction: attention_width is 16, which 3 heads do not divide",
         ),
         ("objective.weighting.max_weight=0.5", r"objective\.weighting: max_weight is 0\.5"),
         ("counterfactual.candidates=all", r"counterfactual: candidates is 'all'; choose one of"),
@@ -167,7 +176,7 @@ def test_unknown_keys_and_wrong_types_are_refused_before_anything_is_built(overr
 )
 def test_values_out_of_range_are_refused_on_construction(override, said):
     with pytest.raises(UserError, match=said):
-        plan(compose([override]))
+        plan(compose(override.split()))
 
 
 def test_a_users_own_folder_comes_first_on_the_search_path(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -224,7 +225,19 @@ def _kind(config: DictConfig, key: str, protocol: type[Any]) -> Any:
         raise UserError(
             f"{key}: {type(made).__name__} is no {protocol.__name__}, which has {', '.join(wanted)}"
         )
+    wanted, given = (_builds_from(each) for each in (protocol, made))
+    if wanted != given:
+        raise UserError(
+            f"{key}: {type(made).__name__} is no {protocol.__name__}, which has build({', '.join(wanted)}) "
+            f"and not build({', '.join(given)})"
+        )
     return made
+
+
+def _builds_from(component: Any) -> list[str]:
+    """Parameters of ``build``, by which components tell apart that have only it; none where there is none."""
+    method = getattr(component, "build", None)
+    return [] if method is None else [name for name in inspect.signature(method).parameters if name != "self"]
 
 
 def run_settings(config: DictConfig) -> RunSettings:
