@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from holdfast.app.calibration.after_training import check_after_training
 from holdfast.app.composition import Plan, check_config, plan, resolved, run_settings, to_yaml
 from holdfast.app.console import Console
 from holdfast.app.manifest import manifest
@@ -128,6 +129,9 @@ def _refuse(folder: RunFolder, plan: Plan, outdated: Sequence[str] = ()) -> None
         from holdfast.app.simulating.scene import check_simulation
 
         check_simulation(plan, prepared="prepare" in {*stages, *done})
+    if "calibrate" in stages and "prepare" in done and "prepare" not in stages:
+        prepared_before = PreparedRun(folder.prepared)
+        check_after_training(plan, prepared_before.encoder().schema, prepared_before.objectives)
     if "counterfactual" in stages and not (settings.resume and "counterfactual" in done):
         from holdfast.app.counterfactual.checks import check_counterfactual
 
