@@ -140,7 +140,7 @@ class Ranker(nn.Module):
         }
 
     def predict(self, inputs: Inputs) -> dict[str, Tensor]:
-        """All outputs of all heads by name, each ``[B]`` or ``[B, ...]``; calibrated where maps were fitted."""
+        """All outputs of all heads by name, ``[B]`` or ``[B, ...]``; calibrated where maps were fitted."""
         outputs: dict[str, Tensor] = {}
         for objective, parameters in self(inputs).items():
             outputs.update(self.heads[objective].predict(parameters, inputs.content_seconds))
