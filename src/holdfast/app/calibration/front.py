@@ -136,6 +136,7 @@ class _Window:
 def _labelled(terms: Terms, says: Floats, window: _Window, form: Form) -> pd.DataFrame:
     """The points with their weights and their values on validation, the run's own fusion first."""
     own_weights = terms.own_weights(says)
+    own_weights /= own_weights.max(axis=1, keepdims=True)  # easier to type, and the same order
     corners = {f"{name} alone": index for index, name in enumerate(terms.objectives)}
     kinds = np.full(len(says), "weights", dtype=object)
     for label, index in corners.items():

@@ -5,7 +5,7 @@ N rows of a window, T objectives, P sets of weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,19 +43,15 @@ class Terms:
     constant: tuple[str, ...]
 
     def own_weights(self, weights: Floats) -> Floats:
-        """Weights of the terms in their own units, the largest 1, ``[P, T]``, of weights on the simplex."""
-        own = weights / self.spread
-        return np.asarray(own / own.max(axis=-1, keepdims=True))
+        """Weights of the terms in their own units, ``[P, T]``, of weights on the simplex.
 
-    def simplex_weights(self, own: Mapping[str, float]) -> Floats:
-        """The other way round, for weights >= 0 by objective of which one at least is above 0, ``[T]``."""
-        weights = np.array([own.get(name, 0.0) for name in self.objectives]) * self.spread
-        return np.asarray(weights / weights.sum())
+        The scores of all of them differ by about one within requests, so that those of several segments or
+        models can stand beside each other, and explorations that read scores find them on one scale.
+        """
+        return np.asarray(weights / self.spread)
 
 
-def fusion_terms(
-    scores: Mapping[str, Floats], slates: Slates, *, form: Form, floor: float, objectives: Sequence[str] = ()
-) -> Terms:
+def fusion_terms(scores: Mapping[str, Floats], slates: Slates, *, form: Form, floor: float) -> Terms:
     """The terms of a product (logarithms) or of a sum (the scores), scaled by their spread within requests.
 
     Args:
@@ -63,12 +59,11 @@ def fusion_terms(
         slates: requests over which the spread is taken.
         form: of the fusion.
         floor: smallest score that counts in a product.
-        objectives: which scores to take; all where empty.
 
     Raises:
         ValueError: no score tells the rows of any request apart.
     """
-    names = tuple(objectives) or tuple(scores)
+    names = tuple(scores)
     raw = np.stack([np.asarray(scores[name], dtype=np.float64) for name in names])
     values = np.log(np.maximum(raw, floor)) if form == "product" else raw
     squares, count = np.zeros(len(names)), 0

@@ -41,7 +41,8 @@ class LearnedFusion:
 
     with :math:`r_i(w)` the place of row i in its logged request, ranked anew by w, :math:`y` its outcomes and
     :math:`\pi` their prices. Only rows that were shown are ranked, so it says which of them to show first,
-    and nothing about those that were not shown. Weights are at least 0; the largest is 1.
+    and nothing about those that were not shown. Weights are at least 0, and such that scores differ by about
+    one within requests.
 
     Attributes:
         form: ``product`` of powers, or ``sum``.
