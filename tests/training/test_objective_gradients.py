@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from holdfast.training.objective_gradients import (
     inner_products,
+    objective_gradients,
     parameter_gramian,
-    representation_gradients,
 )
 
 
@@ -28,7 +28,7 @@ def test_a_linear_trunk_by_hand() -> None:
     inputs, trunk, shared, mixed = linear_case()
     losses = losses_of(mixed)  # means of (2 h)^2 and of (-h - 1)^2
     slopes = torch.stack([torch.tensor([4.0, 28.0]), torch.tensor([2.0, 8.0])]).double()
-    at_representation = inner_products(representation_gradients(losses, mixed, shared))
+    at_representation = inner_products(objective_gradients(losses, mixed, shared).at_representation)
     torch.testing.assert_close(at_representation, slopes @ slopes.T)
     # The trunk's own gradient is the inputs' sum over rows.
     by_hand = slopes @ inputs
@@ -46,9 +46,9 @@ def test_where_each_row_has_an_embedding_of_its_own_both_agree(sparse: bool) -> 
         shared = table(ids)
         mixed = torch.stack([layer(shared).tanh() for layer in layers])
         losses = losses_of(mixed)
-        return inner_products(representation_gradients(losses, mixed, shared)), parameter_gramian(
-            losses, [table.weight]
-        )
+        return inner_products(
+            objective_gradients(losses, mixed, shared).at_representation
+        ), parameter_gramian(losses, [table.weight])
 
     same, exact = gramians(torch.tensor([4, 17, 0, 9]))
     torch.testing.assert_close(same, exact)
@@ -81,7 +81,9 @@ def test_an_objective_that_does_not_depend_on_the_representation_has_no_gradient
     shared = torch.ones(2, 1, dtype=torch.float64, requires_grad=True)
     own = torch.ones(2, 1, dtype=torch.float64, requires_grad=True)
     mixed = torch.stack([2.0 * shared, own])
-    gramian = inner_products(representation_gradients(losses_of(mixed), mixed, shared))
+    gramian = inner_products(objective_gradients(losses_of(mixed), mixed, shared).at_representation)
     assert gramian.tolist() == [[32.0, 0.0], [0.0, 0.0]]
     alone = own.unsqueeze(0)
-    assert inner_products(representation_gradients(losses_of(alone), alone, shared)).tolist() == [[0.0]]
+    assert inner_products(
+        objective_gradients(losses_of(alone), alone, shared).at_representation
+    ).tolist() == [[0.0]]

@@ -6,33 +6,51 @@ B rows, I width of the representation, O width of an objective's representation,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 
-def representation_gradients(losses_T: Tensor, mixed_TBO: Tensor, shared_BI: Tensor) -> Tensor:
-    """The losses' gradients at the representation that all objectives share.
+@dataclass(frozen=True)
+class ObjectiveGradients:
+    """What each objective asks of what it shares, and of its own tower.
 
-    Costs one pass back through the towers and, for each objective, one through the mixture, none of which
-    computes a gradient of a weight.
+    Attributes:
+        at_representation: ``[T, B, I]``; 0 for objectives that do not depend on the representation.
+        at_mixed: of each objective by its own slice of what the towers read, ``[T, B, O]``.
+        of_towers: one an element of the towers' parameters; None where no loss depends on it.
+    """
+
+    at_representation: Tensor
+    at_mixed: Tensor
+    of_towers: tuple[Tensor | None, ...]
+
+
+def objective_gradients(
+    losses_T: Tensor, mixed_TBO: Tensor, shared_BI: Tensor, towers: Sequence[Tensor] = ()
+) -> ObjectiveGradients:
+    """The losses' gradients at the representation that all objectives share, and above it.
+
+    Costs one pass back through the towers and, for each objective, one through the mixture that computes no
+    gradient of a weight.
 
     Args:
-        losses_T: each of which depends on its own slice of ``mixed_TBO`` alone.
+        losses_T: each of which depends on its own slice of ``mixed_TBO`` and its own tower alone.
         mixed_TBO: what the towers read, made of ``shared_BI``.
         shared_BI: the representation.
-
-    Returns:
-        ``[T, B, I]``; 0 for objectives that do not depend on the representation.
+        towers: parameters of all towers.
     """
-    (slopes_TBO,) = torch.autograd.grad(losses_T.sum(), mixed_TBO, retain_graph=True)
+    (at_mixed_TBO, *of_towers) = torch.autograd.grad(
+        losses_T.sum(), (mixed_TBO, *towers), retain_graph=True, allow_unused=True
+    )
     gradients = []
-    for index, slope_BO in enumerate(slopes_TBO.unbind()):
+    for index, slope_BO in enumerate(at_mixed_TBO.unbind()):
         (found,) = torch.autograd.grad(
             mixed_TBO[index], shared_BI, slope_BO, retain_graph=True, allow_unused=True
         )
         gradients.append(torch.zeros_like(shared_BI) if found is None else found)
-    return torch.stack(gradients)
+    return ObjectiveGradients(torch.stack(gradients), at_mixed_TBO, tuple(of_towers))
 
 
 def inner_products(gradients: Tensor) -> Tensor:

@@ -18,9 +18,10 @@ from holdfast.objectives.balancing.balance import Balance, Balancer, Step
 from holdfast.objectives.estimators.rows import Processes, Ratio
 from holdfast.training.balance_watch import BalanceWatch
 from holdfast.training.objective_gradients import (
+    ObjectiveGradients,
     inner_products,
+    objective_gradients,
     parameter_gramian,
-    representation_gradients,
 )
 from holdfast.training.post_click import Estimate
 
@@ -65,8 +66,13 @@ class Weighing(nn.Module):
         self.balancer: Balancer | None = balance.build(ranker.objectives) if several else None
         compares = self.balancer is not None and self.balancer.gradients_at is not None
         self.watch = None if self.balancer is None else BalanceWatch(self.objectives, compares=compares)
-        towers = {id(parameter) for parameter in ranker.towers.parameters()}
-        self.below_towers = [each for each in ranker.parameters() if id(each) not in towers]
+        self.towers = [
+            (parameter, index)
+            for index, objective in enumerate(ranker.objectives)
+            for parameter in ranker.towers[objective].parameters()
+        ]
+        own = {id(parameter) for parameter, _ in self.towers}
+        self.below_towers = [each for each in ranker.parameters() if id(each) not in own]
 
     @property
     def compares_gradients(self) -> bool:
@@ -88,25 +94,37 @@ class Weighing(nn.Module):
         losses_T = made.terms.mean(across)
         if self.balancer is None:
             return self.balance.combine(dict(zip(self.objectives, losses_T.unbind(), strict=True))), None
-        gradients_TBI = None
+        found = None
         if self.compares_gradients:
-            gradients_TBI = representation_gradients(losses_T, made.mixed, made.representation.shared)
-        gramian = self._gramian(losses_T, gradients_TBI, across)
+            towers = [each for each, _ in self.towers]
+            found = objective_gradients(losses_T, made.mixed, made.representation.shared, towers)
+        gramian = self._gramian(losses_T, found, across)
         step = Step(overall(losses_T, across), is_present(made.terms, across), gramian, seed)
         weights_T = self.balancer.weigh(step)
         self.balancer.learn(step)
         assert self.watch is not None
         self.watch.add(weights_T, step)
+        if found is not None:
+            return self._with_gradients(found, weights_T, made), step
         if self.balancer.weighs_towers:
-            loss = (losses_T * weights_T.to(losses_T)).sum()
-        else:
-            weigh_below_towers(made.mixed, weights_T)
-            loss = losses_T.sum()
-        if gradients_TBI is not None and made.embedded.shared.requires_grad:
-            # What the embeddings learn from is known by now: no pass back need go through the mixture for it.
-            weighed_BI = torch.tensordot(weights_T.to(gradients_TBI), gradients_TBI, dims=1)
+            return (losses_T * weights_T.to(losses_T)).sum(), step
+        weigh_below_towers(made.mixed, weights_T)
+        return losses_T.sum(), step
+
+    def _with_gradients(self, found: ObjectiveGradients, weights_T: Tensor, made: ForwardPass) -> Tensor:
+        """A scalar that has the weighed gradients: what is known of them by now needs no second pass back."""
+        assert self.balancer is not None
+        weights_T = weights_T.to(found.at_representation)
+        below = weighed(found.at_mixed, weights_T)
+        loss = (made.mixed * below).sum(dtype=weights_T.dtype)
+        if made.embedded.shared.requires_grad:
+            weighed_BI = torch.tensordot(weights_T, found.at_representation, dims=1)
             loss = loss + (made.embedded.shared * weighed_BI).sum()
-        return loss, step
+        for (parameter, index), gradient in zip(self.towers, found.of_towers, strict=True):
+            if gradient is not None:
+                share = weights_T[index] if self.balancer.weighs_towers else 1.0
+                loss = loss + (parameter * (share * gradient)).sum()
+        return loss
 
     def backward_arguments(self, module: nn.Module) -> dict[str, Any]:
         """What the pass back through ``loss`` must be told: to end at parameters, not where it was cut."""
@@ -119,11 +137,13 @@ class Weighing(nn.Module):
         assert self.balancer is not None
         self.balancer.look_back(before, overall(made.terms.mean(across), across))
 
-    def _gramian(self, losses_T: Tensor, gradients_TBI: Tensor | None, across: Processes) -> Tensor | None:
+    def _gramian(
+        self, losses_T: Tensor, found: ObjectiveGradients | None, across: Processes
+    ) -> Tensor | None:
         assert self.balancer is not None
         if self.balancer.gradients_at is None:
             return None
-        if gradients_TBI is None:
+        if found is None:
             if across.count > 1:
                 raise UserError(
                     "objective.balance.gramian=parameters is for checking, in one process: set "
@@ -131,15 +151,12 @@ class Weighing(nn.Module):
                 )
             gramian = parameter_gramian(losses_T, self.below_towers)
         else:
-            gramian = inner_products(gradients_TBI)
+            gramian = inner_products(found.at_representation)
         # A process's loss is as many times too large as there are processes.
         gramian = across.reduce_sum(gramian).cpu() / across.count**2
         if not bool(gramian.isfinite().all()):
-            broken = [
-                name
-                for name, each in zip(self.objectives, gramian.diagonal(), strict=True)
-                if not each.isfinite()
-            ]
+            lengths = zip(self.objectives, gramian.diagonal(), strict=True)
+            broken = [name for name, each in lengths if not each.isfinite()] or self.objectives
             raise UserError(
                 f"training diverged: the gradient of {' and of '.join(broken)} is not finite; lower "
                 "optimizer.learning_rate or optimizer.embedding_learning_rate"
@@ -159,11 +176,11 @@ def is_present(terms_T: Ratio, across: Processes) -> Tensor:
 
 def weigh_below_towers(mixed_TBO: Tensor, weights_T: Tensor) -> None:
     """Let the next pass back weigh what it carries from the towers to all that lies below them."""
-    weights_T11 = weights_T.to(mixed_TBO.device).view(-1, 1, 1)
+    mixed_TBO.register_hook(lambda slopes_TBO: weighed(slopes_TBO, weights_T))  # type: ignore[no-untyped-call]
 
-    def weigh(slopes_TBO: Tensor) -> Tensor:
-        # Rounded once, after the product.
-        precise = torch.promote_types(slopes_TBO.dtype, torch.float32)
-        return (slopes_TBO.to(precise) * weights_T11.to(precise)).to(slopes_TBO.dtype)
 
-    mixed_TBO.register_hook(weigh)  # type: ignore[no-untyped-call]
+def weighed(slopes_TBO: Tensor, weights_T: Tensor) -> Tensor:
+    """Each objective's slice times its weight, rounded once, after the product."""
+    precise = torch.promote_types(slopes_TBO.dtype, torch.float32)
+    weights_T11 = weights_T.to(slopes_TBO.device, precise).view(-1, 1, 1)
+    return (slopes_TBO.to(precise) * weights_T11).to(slopes_TBO.dtype)
