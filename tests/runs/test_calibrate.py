@@ -7,10 +7,14 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 
+from holdfast.app.composition import plan
 from holdfast.app.run_folder import RunFolder
+from holdfast.app.simulating.training import Trainer
 from holdfast.core.files import read_json
 from holdfast.evaluation.pareto import non_dominated
+from holdfast.models.calibration.output_calibration import calibration_from_dict
 
 FITTED = (
     "stages=[calibrate,evaluate,export,report]",
@@ -113,6 +117,24 @@ def test_another_fusion_makes_the_earlier_one_outdated(fitted, command, tmp_path
     assert not RunFolder(place).is_done("export")
     assert not (RunFolder(place).tables / "pareto.parquet").exists()
     assert "evaluation.pareto_points is 0" in RunFolder(place).report_file.read_text()
+
+
+def test_a_contender_is_calibrated_again_whenever_it_is_trained_again(fitted, command, tmp_path):
+    place = tmp_path / "run"
+    shutil.copytree(fitted[0].path, place)
+    serving = ("simulation.num_days=3", "simulation.retrain_every_days=2", "simulation.window_days=8")
+    done = command("simulate", f"run_dir={place}", "policy=[retrained]", "simulation.warm_epochs=1", *serving)
+    assert done.code == 0, done.err
+    (kept,) = (place / "simulation").rglob("models/day_*/member_0/calibrated/calibrated.json")
+    own, later = read_json(place / "calibrated" / "calibrated.json"), read_json(kept)
+    assert later["settings"] == own["settings"]
+    assert later["fusion"]["weights"] != own["fusion"]["weights"]
+    assert later["calibration"]["heads"][0] != own["calibration"]["heads"][0]
+    # What a loop that was stopped goes on with is the same model with the same maps and the same fusion.
+    made = plan(OmegaConf.create(RunFolder(place).saved_config()))
+    loaded = Trainer(made, 1, print).load(kept.parent.parent.parent)
+    assert loaded.rankers[0].calibration.to_dict() == calibration_from_dict(later["calibration"]).to_dict()
+    assert [list(each) for each in loaded.fusions[0].weights] == later["fusion"]["weights"]
 
 
 def test_bad_input_is_refused_before_anything_is_fitted(saved_run, command, tmp_path):
