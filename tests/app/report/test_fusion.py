@@ -52,6 +52,16 @@ def test_the_figure_has_a_panel_a_pair_and_every_number(section):
     assert drawn == len(section.front)
 
 
+def test_a_front_that_test_could_not_measure_is_drawn_all_the_same(section):
+    validation = section.front.drop(columns=[name for name in section.front if name.startswith("test_")])
+    view = fusion_view(replace(section, front=validation))
+    assert view.lines[0]["cells"][0]["interval"] == ""
+    unnumbered = validation.assign(number=pd.array([pd.NA] * len(validation), dtype="Int64"))
+    view = fusion_view(replace(section, front=unnumbered))
+    assert view.figure
+    assert view.lines == []
+
+
 def test_without_a_front_it_says_why(section):
     view = fusion_view(replace(section, front=pd.DataFrame(), why_not="the run has one objective"))
     assert (view.figure, view.lines, view.why_not) == ("", [], "the run has one objective")

@@ -25,6 +25,7 @@ from holdfast.objectives.fusion.simplex import simplex_points
 from holdfast.objectives.fusion.slates import Slates, discounted_gains, group_slates, mean_gains
 from holdfast.objectives.fusion.utility import judged
 from holdfast.objectives.fusion.weighted import WeightedSum
+from holdfast.objectives.propensities.source import FittedSource
 
 MAX_REQUESTS = 10_000
 """Requests of a window that are ranked by every set of weights; drawn at random where there are more."""
@@ -58,11 +59,14 @@ def fusion_front(prepared: PreparedRun, ranker: Ranker, plan: Plan) -> FusionFro
     Returns:
         The front, or in words why there is none.
     """
+    from holdfast.training.propensities import fit_source
+
     if not plan.evaluation.pareto_points:
         return "evaluation.pareto_points is 0"
     if len(ranker.heads) < 2:
         return "the run has one objective, and nothing to trade off"
-    validation = _Window(prepared, ranker, plan, "validation")
+    source = fit_source(plan.propensity, prepared.window("train", memory_map=True))
+    validation = _Window(prepared, ranker, plan, "validation", source)
     if not validation.slates.num_requests:
         return "no request of the validation window has rows whose outcomes are all known"
     try:
@@ -75,7 +79,7 @@ def fusion_front(prepared: PreparedRun, ranker: Ranker, plan: Plan) -> FusionFro
     table = _labelled(terms, says, validation, _form(plan)[0])
     values = table[validation.columns].to_numpy()
     table["on_front"] = non_dominated(values)
-    test = _Window(prepared, ranker, plan, "test")
+    test = _Window(prepared, ranker, plan, "test", source)
     reference = validation.at_random()
     metrics = [_hypervolume("validation", values[table["on_front"]], reference, validation.slates)]
     if test.slates.num_requests:
@@ -90,13 +94,14 @@ def fusion_front(prepared: PreparedRun, ranker: Ranker, plan: Plan) -> FusionFro
 class _Window:
     """A window, predicted once and grouped once."""
 
-    def __init__(self, prepared: PreparedRun, ranker: Ranker, plan: Plan, name: str) -> None:
+    def __init__(
+        self, prepared: PreparedRun, ranker: Ranker, plan: Plan, name: str, source: FittedSource
+    ) -> None:
         from holdfast.training.prediction import predict
-        from holdfast.training.propensities import fit_source, metric_weights
+        from holdfast.training.propensities import metric_weights
 
         window = prepared.window(name)
         outputs = predict(ranker, window, fusion=plan.fusion)
-        source = fit_source(plan.propensity, prepared.window("train", memory_map=True))
         weights = metric_weights(window, source, plan.weighting)
         self.rows: ScoredRows = scored_rows(
             window, outputs, ranker.heads, prepared.encoder(), weights=weights
@@ -151,6 +156,7 @@ def _labelled(terms: Terms, says: Floats, window: _Window, form: Form) -> pd.Dat
     values = mean_gains(window.slates, terms.values, window.gains, says)
     table = pd.DataFrame(columns)
     table[window.columns] = np.concatenate([window.own()[None], values])
+    table["number"] = pd.array([pd.NA] * len(table), dtype="Int64")
     table["override"] = ["", *(_override(form, window.rows, row) for row in _weights(table))]
     return table
 
@@ -180,7 +186,6 @@ def _with_intervals(
     far = spread_out(validation[front], most=NUM_SHOWN)
     shown = sorted({*fixed, *(int(front[each]) for each in far)}, key=lambda index: -validation[index, 0])
     users = test.rows.user[test.slates.first_row]
-    table = table.assign(number=pd.array([pd.NA] * len(table), dtype="Int64"))
     for column in test.columns:
         table[f"{column}_low"], table[f"{column}_high"] = np.nan, np.nan
     for number, index in enumerate(shown, start=1):

@@ -126,6 +126,8 @@ def _panel(panel: Axes, front: pd.DataFrame, across: str, up: str) -> None:
 
 def _numbers(panel: Axes, shown: pd.DataFrame, across: str, up: str) -> None:
     """Numbers beside the points; those that would stand on each other are moved apart by turns."""
+    if shown.empty:
+        return
     extent = [max(float(np.ptp(shown[name])), 1e-12) for name in (across, up)]
     placed: list[tuple[float, float]] = []
     offsets = ((7, 5), (-13, 5), (7, -13), (-13, -13))
