@@ -69,6 +69,10 @@ def _trained(
     benchmark: Benchmark, settings: BenchmarkSettings, asked: argparse.Namespace, folder: Path
 ) -> pd.DataFrame:
     """One row a run; the file grows with every run, so that a stopped comparison keeps what it had."""
+    if (folder / "runs.csv").exists():
+        raise UserError(
+            f"{folder / 'runs.csv'} holds the runs of before; name another folder with --out, or move it away"
+        )
     # Settings first: a wrong one is told before hours of reading.
     parts = components(settings, changes=asked.set)
     mixtures = {name: mixture(name, settings) for name in asked.mixture}
