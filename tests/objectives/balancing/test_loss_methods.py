@@ -192,7 +192,7 @@ class TestSmoothTchebycheff:
         by_hand = 0.3 * math.log(
             math.exp(0.25 * 0.5 / 0.3) + math.exp(0.5 * 0.8 / 0.3) + math.exp(0.25 * 2.0 / 0.3)
         )
-        assert float(value) == pytest.approx(by_hand)
+        assert value.item() == pytest.approx(by_hand)
         (expected,) = torch.autograd.grad(value, losses)
         torch.testing.assert_close(balance.build(OBJECTIVES).weigh(step_of()), expected)
 
