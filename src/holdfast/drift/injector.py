@@ -12,7 +12,6 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 import numpy as np
 
 from holdfast.core.arrays import Bools
-from holdfast.core.errors import UserError
 from holdfast.drift.rows import LABEL_COLUMNS, DriftRows
 
 Kind = Literal["covariate", "sensor", "concept", "label", "policy"]
@@ -62,7 +61,7 @@ class Drifted:
         return tuple(name for name in names if name in self.changed_columns)
 
     def labels_changed(self, clean: DriftRows) -> bool:
-        """Whether labels have to be made anew from ``rows.view()``; if not, take the clean ones at ``source``."""
+        """Whether labels have to be made anew from ``rows.view()``; if not, the clean ones at ``source`` hold."""
         if self.rows.observed_until != clean.observed_until or self.changed_columns is None:
             return True
         return any(name in LABEL_COLUMNS for name in self.changed_columns)
@@ -78,6 +77,8 @@ class Injector(Protocol):
 
     kind: ClassVar[Kind]
     family: ClassVar[Family]
+    seeded: ClassVar[bool]
+    """Whether the seed matters: without chance in it, one seed says all."""
 
     def fits(self, rows: DriftRows) -> str | None:
         """Why this drift cannot be put into such rows, in words for a report; None if it can."""
@@ -118,14 +119,3 @@ def check_severity(severity: int) -> int:
 def unchanged(rows: DriftRows) -> Drifted:
     """Severity 0: the rows themselves."""
     return Drifted(rows, (), np.zeros(len(rows), dtype=np.bool_))
-
-
-def refuse_unless_fit(injector: Injector, rows: DriftRows) -> None:
-    """Stop with the reason if an injector does not fit the rows.
-
-    Raises:
-        UserError: it does not.
-    """
-    reason = injector.fits(rows)
-    if reason is not None:
-        raise UserError(f"{type(injector).__name__} does not fit these rows: {reason}")

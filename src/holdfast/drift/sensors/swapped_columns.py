@@ -1,0 +1,88 @@
+"""Two columns are taken for each other, as after a change of schema.
+
+N rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from itertools import combinations
+
+import numpy as np
+
+from holdfast.core.arrays import Floats
+from holdfast.drift.changed import changed_share
+from holdfast.drift.columns import numbers_of, numeric_features
+from holdfast.drift.injector import Drifted, Family, Kind, unchanged
+from holdfast.drift.ladder import check_strengths, shares, strength_at
+from holdfast.drift.rows import DriftRows
+from holdfast.drift.sensors.faulty import faulty
+from holdfast.drift.units import Unit, chances, check_unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwappedColumns:
+    """In some rows the values of two numeric columns are exchanged.
+
+    Attributes:
+        strengths: share of the rows, in (0, 1].
+        columns: two numeric features; if empty, the two of the card (or of the history) that are most alike
+            in location and spread, which nobody notices.
+        unit: what fails as one: a row, or all rows of a request, a user or an item.
+    """
+
+    strengths: list[float] = field(default_factory=shares)
+    columns: list[str] = field(default_factory=list)
+    unit: Unit = "row"
+
+    kind: ClassVar[Kind] = "sensor"
+    family: ClassVar[Family] = Family.HELD_OUT
+    seeded: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_strengths(self.strengths, least=0.0, most=1.0)
+        check_unit(self.unit)
+        if self.columns and (len(self.columns) != 2 or self.columns[0] == self.columns[1]):
+            raise ValueError(
+                f"columns is {self.columns}; name two different columns, or none to have them chosen"
+            )
+
+    def fits(self, rows: DriftRows) -> str | None:
+        """Why not; see ``Injector``."""
+        features, reason = numeric_features(rows, self.columns)
+        if reason is None and len(features) < 2:
+            return (
+                f"only {[each.name for each in features]} is numeric with two different values; it takes two"
+            )
+        return reason
+
+    def inject(self, rows: DriftRows, *, severity: int, seed: int) -> Drifted:
+        """The rows after the drift; see ``Injector``."""
+        share = strength_at(self, rows, severity)
+        if share is None:
+            return unchanged(rows)
+        names = [feature.name for feature in numeric_features(rows, self.columns)[0]]
+        known = {name: numbers_of(rows, name) for name in names}
+        one, other = self.columns or min(
+            combinations(names, 2), key=lambda pair: _unlikeness(known[pair[0]], known[pair[1]])
+        )
+        where = chances(rows, self.unit, seed, "swapped_columns") < share
+        columns = {
+            one: (np.where(where, known[other], known[one]), where),
+            other: (np.where(where, known[one], known[other]), where),
+        }
+        return faulty(rows, columns, notes=(f"{one} and {other} are exchanged",))
+
+    def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
+        """Share of the values that are not what they were."""
+        return changed_share(clean, drifted, drifted.changed_columns or ())
+
+
+def _unlikeness(one: Floats, other: Floats) -> float:
+    """Distance of the means in pooled deviations, and of the deviations on a log scale."""
+    means = [float(np.nanmean(each[np.isfinite(each)])) for each in (one, other)]
+    spreads = [float(each[np.isfinite(each)].std()) for each in (one, other)]
+    pooled = float(np.hypot(*spreads))
+    return abs(means[0] - means[1]) / pooled + abs(float(np.log(spreads[0] / spreads[1])))
