@@ -61,7 +61,7 @@ class Drifted:
         return tuple(name for name in names if name in self.changed_columns)
 
     def labels_changed(self, clean: DriftRows) -> bool:
-        """Whether labels have to be made anew from ``rows.view()``; if not, the clean ones at ``source`` hold."""
+        """Whether labels must be made anew from ``rows.view()``; else the clean ones at ``source`` hold."""
         if self.rows.observed_until != clean.observed_until or self.changed_columns is None:
             return True
         return any(name in LABEL_COLUMNS for name in self.changed_columns)

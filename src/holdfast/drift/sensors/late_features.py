@@ -6,7 +6,7 @@ N rows.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -63,7 +63,8 @@ class LateFeatures:
             return unchanged(rows)
         shown = microseconds(rows.rows["shown_at"])
         lag = round(days * DAY)
-        columns, changed = {}, np.zeros(len(rows), dtype=np.bool_)
+        columns: dict[str, Any] = {}
+        changed = np.zeros(len(rows), dtype=np.bool_)
         ages: list[Floats] = []
         for owner in OWNERS:
             names = history_of(rows, owner)

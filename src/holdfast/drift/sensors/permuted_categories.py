@@ -64,7 +64,8 @@ class PermutedCategories:
             order = generator(seed, "drift", "permuted_categories", name).permutation(len(values))
             moved = max(2, round(share * len(values)))
             place = _moved_on(order, moved)
-            columns[name] = pd.Series(values).take(place).array.take(codes, allow_fill=True)
+            moved_values = pd.Series(values).take(place).array
+            columns[name] = moved_values.take(codes, allow_fill=bool((codes < 0).any()))
             changed |= (place != np.arange(len(values)))[codes] & (codes >= 0)
         figures = {"share_of_rows": float(changed.mean())}
         return Drifted(rows.with_columns(columns), tuple(columns), changed, (), figures)
@@ -75,7 +76,7 @@ class PermutedCategories:
 
     def _columns(self, rows: DriftRows) -> tuple[list[str], str | None]:
         features, reason = categorical_features(rows, self.columns)
-        return [each.name for each in features if rows.rows[each.name].nunique() > 1], reason
+        return [each.name for each in features if len(rows.rows[each.name].dropna().unique()) > 1], reason
 
 
 def _moved_on(order: Ints, moved: int) -> Ints:

@@ -26,8 +26,8 @@ class Stuck:
         strengths: share of the readings, in (0, 1].
         columns: numeric features; if empty, all of the card, or of the history if it has none.
         unit: what fails as one: a row, or all rows of a request, a user or an item.
-        at: ``constant``, one known value for all, which chance chooses; or ``last``, what was right in the row
-            before that was not stuck.
+        at: ``constant``, one known value for all, which chance chooses; or ``last``, what was right in
+            the row before that was not stuck.
     """
 
     strengths: list[float] = field(default_factory=shares)

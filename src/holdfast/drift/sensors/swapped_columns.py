@@ -5,10 +5,10 @@ N rows.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import ClassVar
-
 from itertools import combinations
+from typing import ClassVar
 
 import numpy as np
 
@@ -65,9 +65,7 @@ class SwappedColumns:
             return unchanged(rows)
         names = [feature.name for feature in numeric_features(rows, self.columns)[0]]
         known = {name: numbers_of(rows, name) for name in names}
-        one, other = self.columns or min(
-            combinations(names, 2), key=lambda pair: _unlikeness(known[pair[0]], known[pair[1]])
-        )
+        one, other = self.columns or _most_alike(known)
         where = chances(rows, self.unit, seed, "swapped_columns") < share
         columns = {
             one: (np.where(where, known[other], known[one]), where),
@@ -80,9 +78,16 @@ class SwappedColumns:
         return changed_share(clean, drifted, drifted.changed_columns or ())
 
 
-def _unlikeness(one: Floats, other: Floats) -> float:
-    """Distance of the means in pooled deviations, and of the deviations on a log scale."""
-    means = [float(np.nanmean(each[np.isfinite(each)])) for each in (one, other)]
-    spreads = [float(each[np.isfinite(each)].std()) for each in (one, other)]
-    pooled = float(np.hypot(*spreads))
-    return abs(means[0] - means[1]) / pooled + abs(float(np.log(spreads[0] / spreads[1])))
+def _most_alike(known: dict[str, Floats]) -> tuple[str, str]:
+    """The two nearest: of means in pooled deviations, and of the logarithms of deviations."""
+    moments = {}
+    for name, values in known.items():
+        finite = values[np.isfinite(values)]
+        moments[name] = (float(finite.mean()), float(finite.std()))
+
+    def distance(pair: tuple[str, str]) -> float:
+        (mean, deviation), (other_mean, other_deviation) = moments[pair[0]], moments[pair[1]]
+        pooled = math.hypot(deviation, other_deviation)
+        return abs(mean - other_mean) / pooled + abs(math.log(deviation / other_deviation))
+
+    return min(combinations(known, 2), key=distance)
