@@ -6,11 +6,12 @@ N rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from holdfast.core.arrays import Bools, Floats
+from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.core.features import Feature, FeatureKind
 from holdfast.data.canonical import COLUMN_NAMES
 from holdfast.data.scaling import as_numbers
@@ -27,7 +28,7 @@ def numeric_features(rows: DriftRows, columns: Sequence[str]) -> Chosen:
     Those without two different values are left out: no fault can be told from them.
     """
     chosen, reason = _chosen(rows, columns, kinds=("numeric",))
-    varying = [feature for feature in chosen if _varies(rows.rows[feature.name])]
+    varying = [feature for feature in chosen if _varies(rows, feature.name)]
     if reason is None and not varying:
         reason = f"none of the numeric features {[each.name for each in chosen]} has two different values"
     return varying, reason
@@ -48,15 +49,27 @@ def numbers_of(rows: DriftRows, name: str) -> Floats:
     return as_numbers(rows.rows[name])
 
 
-def blanked(column: pd.Series, where: Bools) -> pd.Series:
+def places_of(rows: DriftRows, name: str) -> tuple[Ints, pd.Series]:
+    """Each row's place among the distinct values, -1 where it has none, ``[N]``; and those values ``[C]``."""
+
+    def look() -> tuple[Ints, pd.Series]:
+        codes, values = pd.factorize(rows.rows[name])
+        return codes.astype(np.int64), pd.Series(values, dtype=rows.rows[name].dtype)
+
+    return rows.derived(("places", name), look)
+
+
+def blanked(rows: DriftRows, name: str, where: Bools) -> Any:
     """A column with no value where ``where``, ``[N]``; in a type that can hold none."""
-    if column.dtype == np.bool_:
-        column = column.astype("boolean")
+    column = rows.rows[name]
     if column.dtype == object:
         cells = column.to_numpy(copy=True)
         cells[where] = None
-        return pd.Series(cells, index=column.index, dtype=object)
-    return column.mask(where)
+        return cells
+    if isinstance(column.dtype, pd.StringDtype):
+        code, values = places_of(rows, name)
+        return values.array.take(np.where(where, -1, code), allow_fill=True)
+    return column.astype("boolean").mask(where) if column.dtype == np.bool_ else column.mask(where)
 
 
 def _chosen(rows: DriftRows, columns: Sequence[str], *, kinds: tuple[FeatureKind, ...]) -> Chosen:
@@ -78,7 +91,10 @@ def _chosen(rows: DriftRows, columns: Sequence[str], *, kinds: tuple[FeatureKind
     return chosen, None if chosen else f"there is no {words} feature"
 
 
-def _varies(column: pd.Series) -> bool:
-    numbers = as_numbers(column)
-    finite = numbers[np.isfinite(numbers)]
-    return len(finite) > 0 and bool(finite.min() < finite.max())
+def _varies(rows: DriftRows, name: str) -> bool:
+    def look() -> bool:
+        numbers = as_numbers(rows.rows[name])
+        finite = numbers[np.isfinite(numbers)]
+        return len(finite) > 0 and bool(finite.min() < finite.max())
+
+    return rows.derived(("varies", name), look)

@@ -19,6 +19,11 @@ def shares() -> list[float]:
     return [0.05, 0.1, 0.25, 0.5, 0.9]
 
 
+def shares_of_values() -> list[float]:
+    """Share of the values of a column, of which there may be few, for each severity from 1."""
+    return [0.1, 0.25, 0.5, 0.75, 1.0]
+
+
 def shares_of_clicks() -> list[float]:
     """Chance with which an outcome is taken back where it was likeliest, for each severity from 1."""
     return [0.2, 0.4, 0.6, 0.8, 1.0]

@@ -8,9 +8,16 @@ from __future__ import annotations
 import numpy as np
 
 from holdfast.core.arrays import Floats
+from holdfast.drift.columns import numbers_of
+from holdfast.drift.rows import DriftRows
 
 _GRID = 65
 _MOST_VALUES = 20_000
+
+
+def column_quantiles(rows: DriftRows, name: str) -> Floats:
+    """Where each value of a numeric column stands; see ``quantile_of``."""
+    return rows.derived(("quantiles", name), lambda: quantile_of(numbers_of(rows, name)))
 
 
 def quantile_of(values: Floats) -> Floats:

@@ -5,8 +5,9 @@ N rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,9 +21,12 @@ LABEL_COLUMNS = ("click", "dwell_seconds", "dwell_cut", "next_visit_at")
 """What the labels of a row are made of, together with ``observed_until``."""
 
 
-@dataclass(frozen=True)
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, eq=False)
 class DriftRows:
-    """Rows of a window as the encoder reads them, before or after a drift.
+    """Rows of a window as the encoder reads them, before or after a drift; nobody may change them.
 
     Attributes:
         rows: raw rows: contract columns, features of the card, history; index 0 to N - 1.
@@ -39,8 +43,17 @@ class DriftRows:
     card: DatasetCard
     observed_until: pd.Timestamp
 
+    _derived: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
+
     def __len__(self) -> int:
         return len(self.rows)
+
+    def derived(self, key: Hashable, compute: Callable[[], _Value]) -> _Value:
+        """What follows from the rows, computed once: a suite puts many drifts into the same rows."""
+        if key not in self._derived:
+            self._derived[key] = compute()
+        value: _Value = self._derived[key]
+        return value
 
     def view(self) -> Log:
         """The rows as a log as of ``observed_until``, which ``data.outcomes.outcome_columns`` asks."""

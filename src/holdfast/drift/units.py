@@ -32,7 +32,12 @@ def unit_codes(rows: DriftRows, unit: Unit) -> Ints:
     """An integer from 0 for each unit, in order of first appearance, int64 ``[N]``."""
     if unit == "row":
         return np.arange(len(rows), dtype=np.int64)
-    return codes_of(rows.rows[f"{unit}_id"])
+    return column_codes(rows, f"{unit}_id")
+
+
+def column_codes(rows: DriftRows, name: str) -> Ints:
+    """An integer from 0 for each value of a column; see ``codes_of``."""
+    return rows.derived(("codes", name), lambda: codes_of(rows.rows[name]))
 
 
 def codes_of(column: pd.Series) -> Ints:

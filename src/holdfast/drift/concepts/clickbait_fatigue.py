@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from holdfast.drift.concepts.outcomes import click_rate, clicked, no_click, without_clicks
-from holdfast.drift.concepts.steering import possible_features, steering
+from holdfast.drift.concepts.steering import click_steering, possible_features
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, shares_of_clicks, strength_at
 from holdfast.drift.rows import DriftRows
@@ -49,7 +49,7 @@ class ClickbaitFatigue:
             return unchanged(rows)
         names, _ = possible_features(rows, "item", self.feature)
         clicks = clicked(rows)
-        draw = steering(rows, names, clicks.astype(np.float64), where=np.ones(len(rows), dtype=np.bool_))
+        draw = click_steering(rows, names)
         chance = strength * np.nan_to_num(draw.rank)
         lost = clicks & (chances(rows, "row", seed, "clickbait_fatigue") < chance)
         columns = without_clicks(rows, lost)

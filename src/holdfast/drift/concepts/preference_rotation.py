@@ -12,7 +12,7 @@ import numpy as np
 
 from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.drift.concepts.outcomes import clicked, dwell_of, no_click
-from holdfast.drift.concepts.steering import possible_features, steering
+from holdfast.drift.concepts.steering import click_steering, possible_features
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, strength_at
 from holdfast.drift.rows import DriftRows
@@ -60,7 +60,7 @@ class PreferenceRotation:
             return unchanged(rows)
         names, _ = possible_features(rows, "item", self.feature)
         clicks = clicked(rows)
-        draw = steering(rows, names, clicks.astype(np.float64), where=np.ones(len(rows), dtype=np.bool_))
+        draw = click_steering(rows, names)
         mirror = _mirror(unit_codes(rows, "request"), np.nan_to_num(draw.rank, nan=0.5))
         turned = chances(rows, "user", seed, "preference_rotation") < share
         place = np.where(turned, mirror, np.arange(len(rows)))

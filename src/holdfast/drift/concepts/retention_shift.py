@@ -7,15 +7,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from holdfast.core.arrays import Floats
+from holdfast.core.arrays import Floats, Ints
 from holdfast.core.random import generator
 from holdfast.data.history import FREQUENCY
 from holdfast.data.outcomes import user_day_codes
-from holdfast.drift.columns import numbers_of, numeric_features
+from holdfast.drift.columns import numeric_features
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, shares_of_clicks, strength_at
-from holdfast.drift.quantiles import quantile_of
+from holdfast.drift.quantiles import column_quantiles
 from holdfast.drift.rows import DriftRows
+from holdfast.drift.units import num_units
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +56,13 @@ class RetentionShift:
         if strength is None:
             return unchanged(rows)
         name, rank = self._rank(rows)
-        user_day = user_day_codes(rows.rows["user_id"], rows.view().local_days())
-        # Codes of days come in order of the user; the first row of each says what it is of.
-        days, first = np.unique(user_day, return_index=True)
-        chance = strength * np.nan_to_num(rank[first])
-        uniform = generator(seed, "drift", "retention_shift").random(len(days))
+        user_day = rows.derived("user days", lambda: _user_days(rows))
+        # One row of each day says for all what the user's rank is, so that they lose the return together.
+        of_day = np.zeros(num_units(user_day))
+        of_day[user_day[::-1]] = np.nan_to_num(rank)[::-1]
+        uniform = generator(seed, "drift", "retention_shift").random(len(of_day))
         back = rows.rows["next_visit_at"]
-        lost = (uniform < chance)[np.searchsorted(days, user_day)] & back.notna().to_numpy()
+        lost = (uniform < strength * of_day)[user_day] & back.notna().to_numpy()
         note = f"surrogate: returns of users with high {name} are taken back, up to {strength:.0%} of them"
         figures = {"share_of_returns": float(lost.sum() / back.notna().sum())}
         columns = {"next_visit_at": back.mask(lost)}
@@ -76,4 +77,9 @@ class RetentionShift:
         name = self.feature or (FREQUENCY if FREQUENCY in rows.rows else "")
         if not name:
             return "or low activity alike", np.full(len(rows), 0.5)
-        return name, quantile_of(numbers_of(rows, name))
+        return name, column_quantiles(rows, name)
+
+
+def _user_days(rows: DriftRows) -> Ints:
+    """Codes of the days of users, ``[N]``."""
+    return user_day_codes(rows.rows["user_id"], rows.view().local_days())

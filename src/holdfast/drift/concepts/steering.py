@@ -11,9 +11,10 @@ import numpy as np
 
 from holdfast.core.arrays import Bools, Floats
 from holdfast.core.features import FeatureOwner
-from holdfast.drift.columns import numbers_of, numeric_features
+from holdfast.drift.columns import numeric_features
+from holdfast.drift.concepts.outcomes import clicked
 from holdfast.drift.history_columns import is_history
-from holdfast.drift.quantiles import quantile_of
+from holdfast.drift.quantiles import column_quantiles
 from holdfast.drift.rows import DriftRows
 
 
@@ -52,6 +53,15 @@ def possible_features(rows: DriftRows, owner: FeatureOwner, name: str) -> tuple[
     return owned, None if owned else f"there is no numeric feature of the {owner} with two different values"
 
 
+def click_steering(rows: DriftRows, names: list[str]) -> Steering:
+    """The feature that goes along with clicks most; see ``steering``."""
+    everywhere = np.ones(len(rows), dtype=np.bool_)
+    return rows.derived(
+        ("click steering", *names),
+        lambda: steering(rows, names, clicked(rows).astype(np.float64), where=everywhere),
+    )
+
+
 def steering(rows: DriftRows, names: list[str], outcome: Floats, *, where: Bools) -> Steering:
     """Of some features the one whose quantile is most correlated with an outcome, in size.
 
@@ -61,7 +71,7 @@ def steering(rows: DriftRows, names: list[str], outcome: Floats, *, where: Bools
         outcome: any number, ``[N]``.
         where: False where the outcome is not known, ``[N]``.
     """
-    found = [_steering(name, quantile_of(numbers_of(rows, name)), outcome, where) for name in names]
+    found = [_steering(name, column_quantiles(rows, name), outcome, where) for name in names]
     return max(found, key=lambda each: abs(each.correlation))
 
 

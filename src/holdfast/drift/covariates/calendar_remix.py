@@ -125,10 +125,13 @@ class SeasonRemix:
 
 
 def _local_hours(rows: DriftRows) -> Ints:
-    local = rows.rows["shown_at"].dt.tz_convert(rows.card.time_zone)
-    return np.asarray(local.dt.hour.to_numpy(dtype=np.int64))
+    def hours() -> Ints:
+        local = rows.rows["shown_at"].dt.tz_convert(rows.card.time_zone)
+        return np.asarray(local.dt.hour.to_numpy(dtype=np.int64))
+
+    return rows.derived("local hours", hours)
 
 
 def _weekdays(rows: DriftRows) -> Ints:
     # 1970-01-01 was a Thursday.
-    return np.asarray((rows.view().local_days() + 3) % DAYS)
+    return rows.derived("weekdays", lambda: np.asarray((rows.view().local_days() + 3) % DAYS))

@@ -12,9 +12,9 @@ from holdfast.core.random import generator
 from holdfast.drift.changed import changed_rows_share
 from holdfast.drift.columns import categorical_features
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
-from holdfast.drift.ladder import check_strengths, shares, strength_at
+from holdfast.drift.ladder import check_strengths, shares, shares_of_values, strength_at
 from holdfast.drift.rows import DriftRows
-from holdfast.drift.units import chances, codes_of, num_units
+from holdfast.drift.units import chances, column_codes, num_units
 from holdfast.drift.unseen import unseen
 
 
@@ -79,7 +79,7 @@ class NewCategories:
         columns: categorical features; if empty, all that belong to items, or if they have none, all.
     """
 
-    strengths: list[float] = field(default_factory=shares)
+    strengths: list[float] = field(default_factory=shares_of_values)
     columns: list[str] = field(default_factory=list)
 
     kind: ClassVar[Kind] = "covariate"
@@ -120,7 +120,7 @@ class NewCategories:
 def _replaced(rows: DriftRows, name: str, *, share: float, seed: int) -> tuple[Bools, np.ndarray]:
     """Rows whose value is replaced ``[N]``, and the code of every row's value ``[N]``."""
     column = rows.rows[name]
-    which = codes_of(column)
+    which = column_codes(rows, name)
     order = generator(seed, "drift", "new_categories", name).permutation(num_units(which))
     chosen = np.zeros(len(order), dtype=np.bool_)
     chosen[order[: max(1, round(share * len(order)))]] = True

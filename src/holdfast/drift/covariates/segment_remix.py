@@ -14,7 +14,7 @@ from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, remix_shares, strength_at
 from holdfast.drift.rows import DriftRows
 from holdfast.drift.thinning import favour, favoured_gain, first_of_request
-from holdfast.drift.units import codes_of, num_units
+from holdfast.drift.units import column_codes, num_units
 
 SHARE_FAVOURED = 0.25
 """Values are favoured, in an order that chance draws, until they make up this share of the requests."""
@@ -26,8 +26,9 @@ class SegmentRemix:
 
     Attributes:
         strengths: share of the other requests that is lost, in (0, 1].
-        column: a categorical feature of users or contexts; if empty, the one whose values are most evenly
-            used. A request belongs to the value of its first row; a missing one is a value too.
+        column: a categorical feature of users or contexts; if empty, the one of users (or if they have none,
+            of contexts) whose values are most evenly used. A request belongs to the value of its first row; a
+            missing one is a value too.
         values: favoured ones, as text; if empty, chance chooses until they make up a quarter of the requests.
     """
 
@@ -79,7 +80,8 @@ class SegmentRemix:
             reason = "a request has one user and one context, and they have no such categorical feature"
         if reason is not None:
             return "", reason
-        name = max((each.name for each in features), key=lambda each: _entropy(_segments(rows, each)))
+        possible = [each for each in features if each.owner == "user"] or features
+        name = max((each.name for each in possible), key=lambda each: _entropy(_segments(rows, each)))
         if num_units(_segments(rows, name)) < 2:
             return name, f"every request has the same value of {name}"
         return name, None
@@ -105,7 +107,7 @@ def favoured_segments(segment: Ints, *, seed: int) -> Bools:
 
 def _segments(rows: DriftRows, name: str) -> Ints:
     """Segment of each request, from 0, ``[Q]``."""
-    return codes_of_numbers(first_of_request(rows, codes_of(rows.rows[name])))
+    return codes_of_numbers(first_of_request(rows, column_codes(rows, name)))
 
 
 def codes_of_numbers(values: Ints) -> Ints:

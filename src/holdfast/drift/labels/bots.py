@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from holdfast.core.arrays import Ints
+from holdfast.core.arrays import Bools, Ints
 from holdfast.core.random import generator
 from holdfast.drift.history_columns import without_history
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
@@ -69,21 +69,21 @@ class Bots:
         uniform = draws.random(len(rows))
         # A request keeps its turn, and a row its draw, so that the ladder is nested.
         copied = np.flatnonzero(turn[request] < max(1, round(share * len(turn))))
-        added = self._added(rows.take(copied), turn[request[copied]], uniform[copied] < self.click_chance)
+        copies = rows.take(copied)
+        columns = self._columns(copies, turn[request[copied]], uniform[copied] < self.click_chance)
+        added = copies.with_columns(columns)
         frame = pd.concat([rows.rows, added.rows], ignore_index=True)
         drifted = replace(rows, rows=frame, source=np.concatenate([rows.source, added.source]))
         changed = np.arange(len(frame)) >= len(rows)
         figures = {"added_rows": float(len(copied)), "share_of_rows": float(changed.mean())}
-        names = [str(name) for name in frame.columns]
-        before = rows.rows.take(copied).reset_index(drop=True)
-        touched = tuple(name for name in names if added.rows[name] is not before[name])
-        return Drifted(drifted, touched, changed, (), figures)
+        return Drifted(drifted, tuple(columns), changed, (), figures)
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
         """Share of the rows that nobody asked for."""
         return 1.0 - len(clean) / len(drifted.rows) if len(drifted.rows) else 0.0
 
-    def _added(self, copies: DriftRows, turn: Ints, click: Any) -> DriftRows:
+    def _columns(self, copies: DriftRows, turn: Ints, click: Bools) -> dict[str, Any]:
+        """What the added rows have instead of what they were copied from."""
         everywhere = np.ones(len(copies), dtype=np.bool_)
         frame = copies.rows
         columns = without_history(copies, "user", everywhere)
@@ -96,4 +96,4 @@ class Bots:
             columns["dwell_cut"] = np.zeros(len(frame), dtype=np.bool_)
         if "next_visit_at" in frame:
             columns["next_visit_at"] = frame["next_visit_at"].mask(everywhere)
-        return copies.with_columns(columns)
+        return columns

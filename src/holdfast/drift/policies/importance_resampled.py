@@ -23,7 +23,7 @@ ALWAYS_KEPT = 0.05
 
 
 def _exponents() -> list[float]:
-    return [0.1, 0.2, 0.3, 0.45, 0.6]
+    return [0.02, 0.04, 0.08, 0.12, 0.2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +33,11 @@ class ImportanceResampled:
     .. math:: \pi_s(a \mid x) \propto \pi(a \mid x)^{1 \mp s}, \qquad w = \pi(a \mid x)^{\mp s}
 
     up to a factor that depends on the candidates, which a log need not name: it is taken for the same in
-    all requests. Towards ``random`` (the upper sign) the policy explores more, and at s = 1 it is uniform; towards
-    ``greedy`` it explores less. A request has the product of the propensities of its rows, or that of its
-    slate. Keeping by chance (rejection) leaves real rows, each once; the twentieth part of the requests with
-    the largest weights is kept for sure, so that a single one does not set the scale for all.
+    all requests. Towards ``random`` (the upper sign) the policy explores more, and at s = 1 it is uniform;
+    towards ``greedy`` it explores less. A request has the propensity of its slate, or the product of those
+    of its rows, as if slots were filled independently. Keeping by chance (rejection) leaves real rows, each
+    once; the twentieth part of the requests with the largest weights is kept for sure, so that a single one
+    does not set the scale for all.
 
     Attributes:
         strengths: s, in (0, 1].
@@ -63,9 +64,7 @@ class ImportanceResampled:
             return "no propensities were logged, and another policy's log cannot be had without them"
         missing = int(rows.rows["propensity"].isna().sum())
         if missing:
-            return (
-                f"{missing:,} of {len(rows):,} rows have no propensity; bring rows of policies that logged it"
-            )
+            return f"{missing:,} of {len(rows):,} rows have no propensity; bring rows whose policy logged it"
         if np.ptp(_log_chance(rows)) == 0.0:
             return "every request was equally likely: the logged propensities tell no policy from another"
         return None
@@ -98,6 +97,10 @@ class ImportanceResampled:
 
 def _log_chance(rows: DriftRows) -> Floats:
     """Logarithm of the chance of what each request showed, ``[Q]``."""
+    return rows.derived("log chance", lambda: _log_chances(rows))
+
+
+def _log_chances(rows: DriftRows) -> Floats:
     request = unit_codes(rows, "request")
     log_chance = np.log(rows.rows["propensity"].to_numpy(dtype=np.float64))
     if rows.card.propensity_of == "slate":

@@ -6,12 +6,11 @@ N rows.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from holdfast.core.arrays import Floats, Ints
-from holdfast.core.features import FeatureOwner
 from holdfast.data.known_events import DAY
 from holdfast.data.rules import microseconds
 from holdfast.drift.history_columns import history_of
@@ -21,7 +20,8 @@ from holdfast.drift.rows import DriftRows
 from holdfast.drift.units import unit_codes
 
 MOST_DAYS = 365.0
-OWNERS: tuple[FeatureOwner, FeatureOwner] = ("user", "item")
+MILLISECOND = 1000
+OWNERS: tuple[Literal["user"], Literal["item"]] = ("user", "item")
 
 
 def _days() -> list[float]:
@@ -70,7 +70,7 @@ class LateFeatures:
             names = history_of(rows, owner)
             if not names:
                 continue
-            place = _earlier_row(unit_codes(rows, "user" if owner == "user" else "item"), shown, lag=lag)
+            place = _earlier_row(rows, owner, shown, lag=lag)
             columns |= {name: rows.rows[name].to_numpy()[place] for name in names}
             changed |= place != np.arange(len(rows))
             ages.append((shown - shown[place]) / DAY)
@@ -88,13 +88,20 @@ class LateFeatures:
         return drifted.figures.get("mean_age_days", 0.0)
 
 
-def _earlier_row(entity: Ints, shown: Ints, *, lag: int) -> Ints:
-    """The entity's last row shown at least ``lag`` microseconds before, else its first one, ``[N]``."""
-    order = np.lexsort((shown, entity))
-    # One sortable number for entity and time, as small as the window is short.
-    since = shown - shown.min()
-    span = int(since.max()) + lag + 1
-    keys = (entity * span + since)[order]
-    starts = np.searchsorted(keys, entity * span)
-    found = np.searchsorted(keys, entity * span + since - lag, side="right") - 1
-    return np.asarray(order[np.maximum(found, starts)])
+def _earlier_row(rows: DriftRows, owner: Literal["user", "item"], shown: Ints, *, lag: int) -> Ints:
+    """The owner's last row shown at least ``lag`` microseconds before, else its first one, ``[N]``."""
+
+    def sorted_rows() -> tuple[Ints, Ints, Ints, int]:
+        # Milliseconds, so that the numbers below have room for a billion owners.
+        entity, since = unit_codes(rows, owner), (shown - shown.min()) // MILLISECOND
+        # One sortable number for owner and time, with room for any lag between two owners.
+        key = entity * (2 * int(since.max()) + 2) + since
+        order = np.argsort(key, kind="stable")
+        return order, key[order], np.searchsorted(key[order], key[order] - since[order]), int(since.max())
+
+    order, keys, starts, longest = rows.derived(("in time", owner), sorted_rows)
+    # Questions in order have neighbouring answers, which are found faster.
+    found = np.searchsorted(keys, keys - min(lag // MILLISECOND, longest + 1), side="right") - 1
+    place = np.empty_like(order)
+    place[order] = order[np.maximum(found, starts)]
+    return place

@@ -12,10 +12,10 @@ import numpy as np
 
 from holdfast.core.arrays import Bools, Floats
 from holdfast.drift.changed import changed_share
-from holdfast.drift.columns import any_features, blanked, numbers_of, numeric_features
+from holdfast.drift.columns import any_features, blanked, numeric_features
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, shares, strength_at
-from holdfast.drift.quantiles import quantile_of
+from holdfast.drift.quantiles import column_quantiles
 from holdfast.drift.rows import DriftRows
 from holdfast.drift.units import Unit, chances, check_unit
 
@@ -95,7 +95,7 @@ class MissingByValue:
             return unchanged(rows)
         masks = {}
         for feature in numeric_features(rows, self.columns)[0]:
-            quantile = quantile_of(numbers_of(rows, feature.name))
+            quantile = column_quantiles(rows, feature.name)
             rank = 1.0 - quantile if self.low else quantile
             uniform = chances(rows, "row", seed, "missing_by_value", feature.name)
             masks[feature.name] = uniform < _chance(rank, strength)
@@ -112,7 +112,7 @@ def _chance(rank: Floats, strength: float) -> Floats:
 
 
 def _missing(rows: DriftRows, masks: dict[str, Bools]) -> Drifted:
-    columns = {name: blanked(rows.rows[name], where) for name, where in masks.items()}
+    columns = {name: blanked(rows, name, where) for name, where in masks.items()}
     changed = np.logical_or.reduce(list(masks.values()))
     figures = {"share_of_cells": float(np.mean([where.mean() for where in masks.values()]))}
     return Drifted(rows.with_columns(columns), tuple(columns), changed, (), figures)

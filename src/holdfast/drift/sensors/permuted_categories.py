@@ -6,38 +6,33 @@ N rows, C categories.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 
-from holdfast.core.arrays import Ints
+from holdfast.core.arrays import Bools
 from holdfast.core.random import generator
-from holdfast.drift.changed import changed_rows_share
-from holdfast.drift.columns import categorical_features
+from holdfast.drift.changed import changed_share
+from holdfast.drift.columns import categorical_features, places_of
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
-from holdfast.drift.ladder import check_strengths, strength_at
+from holdfast.drift.ladder import check_strengths, shares, strength_at
 from holdfast.drift.rows import DriftRows
-
-
-def _shares() -> list[float]:
-    return [0.1, 0.25, 0.5, 0.75, 1.0]
+from holdfast.drift.units import Unit, chances, check_unit
 
 
 @dataclass(frozen=True, kw_only=True)
 class PermutedCategories:
-    """Some values of a categorical feature take each other's place: every row of one has the next one.
-
-    Values stand in an order that chance draws; the first of them, as many as the severity says and at least
-    two, move on by one place.
+    """In some rows every value of a categorical feature is taken for the next one, in an order of chance.
 
     Attributes:
-        strengths: share of the values of each column, in (0, 1].
+        strengths: share of the rows, in (0, 1].
         columns: categorical features; if empty, all of the card that are no contract columns.
+        unit: what fails as one: a row, or all rows of a request, a user or an item.
     """
 
-    strengths: list[float] = field(default_factory=_shares)
+    strengths: list[float] = field(default_factory=shares)
     columns: list[str] = field(default_factory=list)
+    unit: Unit = "row"
 
     kind: ClassVar[Kind] = "sensor"
     family: ClassVar[Family] = Family.TRAINING
@@ -45,6 +40,7 @@ class PermutedCategories:
 
     def __post_init__(self) -> None:
         check_strengths(self.strengths, least=0.0, most=1.0)
+        check_unit(self.unit)
 
     def fits(self, rows: DriftRows) -> str | None:
         """Why not; see ``Injector``."""
@@ -58,30 +54,26 @@ class PermutedCategories:
         share = strength_at(self, rows, severity)
         if share is None:
             return unchanged(rows)
-        columns, changed = {}, np.zeros(len(rows), dtype=np.bool_)
-        for name in self._columns(rows)[0]:
-            codes, values = pd.factorize(rows.rows[name])
-            order = generator(seed, "drift", "permuted_categories", name).permutation(len(values))
-            moved = max(2, round(share * len(values)))
-            place = _moved_on(order, moved)
-            moved_values = pd.Series(values).take(place).array
-            columns[name] = moved_values.take(codes, allow_fill=bool((codes < 0).any()))
-            changed |= (place != np.arange(len(values)))[codes] & (codes >= 0)
-        figures = {"share_of_rows": float(changed.mean())}
-        return Drifted(rows.with_columns(columns), tuple(columns), changed, (), figures)
+        names, _ = self._columns(rows)
+        where = chances(rows, self.unit, seed, "permuted_categories") < share
+        columns = {name: _moved_on(rows, name, where, seed=seed) for name in names}
+        figures = {"share_of_rows": float(where.mean())}
+        return Drifted(rows.with_columns(columns), tuple(columns), where, (), figures)
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
-        """Share of the rows with another value than they had in any of the columns."""
-        return changed_rows_share(drifted)
+        """Share of the values that are not what they were."""
+        return changed_share(clean, drifted, drifted.changed_columns or ())
 
     def _columns(self, rows: DriftRows) -> tuple[list[str], str | None]:
         features, reason = categorical_features(rows, self.columns)
-        return [each.name for each in features if len(rows.rows[each.name].dropna().unique()) > 1], reason
+        return [each.name for each in features if len(places_of(rows, each.name)[1]) > 1], reason
 
 
-def _moved_on(order: Ints, moved: int) -> Ints:
-    """The category that each one becomes: the first ``moved`` of ``order`` go round, ``[C]``."""
-    place = np.arange(len(order))
-    ring = order[:moved]
-    place[ring] = np.roll(ring, -1)
-    return place
+def _moved_on(rows: DriftRows, name: str, where: Bools, *, seed: int) -> Any:
+    """A column whose values are the next ones where ``where``, ``[N]``; what is missing stays so."""
+    code, values = places_of(rows, name)
+    order = generator(seed, "drift", "permuted_categories", name).permutation(len(values))
+    following = np.empty_like(order)
+    following[order] = np.roll(order, -1)
+    moved = np.where(where & (code >= 0), following[code], code)
+    return values.array.take(moved, allow_fill=bool((moved < 0).any()))
