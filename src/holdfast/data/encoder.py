@@ -126,7 +126,7 @@ class Encoder:
             categorical=self._categorical(frame),
             numeric=self._numeric(frame),
             lists=tuple(self._list(frame, feature) for feature in self.features if feature.is_list),
-            content_seconds=_content_seconds(frame),
+            content_seconds=content_seconds_of(frame),
         )
 
     def _of_kind(self, kind: str) -> list[Feature]:
@@ -276,7 +276,7 @@ def _check_columns(frame: pd.DataFrame, features: Sequence[Feature]) -> None:
         )
 
 
-def _content_seconds(frame: pd.DataFrame) -> NDArray[np.float32]:
+def content_seconds_of(frame: pd.DataFrame) -> NDArray[np.float32]:
     if CONTENT_COLUMN not in frame:
         return np.full(len(frame), np.inf, dtype=np.float32)
     with np.errstate(over="ignore"):

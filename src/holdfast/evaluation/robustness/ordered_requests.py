@@ -81,7 +81,7 @@ def order_requests(gain: Floats, requests: Ints, *, cutoff: int) -> OrderedReque
     discount = np.where(position < cutoff, 1.0 / np.log2(position + 2.0), 0.0)
     gains = known_gain[rows]
     best_first = gains[np.lexsort((-gains, request))]
-    best = np.bincount(request, best_first * discount, minlength=num_kept)
+    best = np.bincount(request, best_first * discount, minlength=num_kept).astype(np.float64)
     mean_discount = np.bincount(request, discount, minlength=num_kept) / np.maximum(size[kept], 1)
     total = np.bincount(request, gains, minlength=num_kept)
     return OrderedRequests(

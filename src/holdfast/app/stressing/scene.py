@@ -1,0 +1,193 @@
+"""A trained ranker and the window that it is stressed on: what stays the same in every scenario.
+
+N rows of the clean window, M rows of a drifted one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from holdfast.app.head_fitting import dwell_population
+from holdfast.app.stressing.conditions import Conditions, Resampler, measured
+from holdfast.app.stressing.encoding import encode_drifted, taken, touches_inputs
+from holdfast.app.stressing.outcomes import judged_rows, with_labels
+from holdfast.app.stressing.reference import ReferenceInputs, ReferenceRanker, habit_of
+from holdfast.core.arrays import Floats, Ints
+from holdfast.core.protocols import Fusion, Population
+from holdfast.data.encoded import EncodedWindow
+from holdfast.data.encoder import CONTENT_COLUMN, Encoder
+from holdfast.data.history import FREQUENCY, RECENCY
+from holdfast.data.preparation import stable_codes
+from holdfast.drift.injector import Drifted
+from holdfast.drift.rows import DriftRows
+from holdfast.evaluation.robustness.judged_rows import JudgedRows, judge
+from holdfast.evaluation.robustness.linearised import Users
+from holdfast.models.ranker import Ranker
+
+Predictions = dict[str, Floats]
+REFERENCE_COLUMNS = ("item_id", CONTENT_COLUMN, RECENCY, FREQUENCY)
+
+
+@dataclass
+class Seconds:
+    """Where the time of a suite goes; ``forward`` is what the ranker itself takes."""
+
+    spent: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def on(self, what: str) -> Iterator[None]:
+        """Count the seconds inside."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spent[what] = self.spent.get(what, 0.0) + time.perf_counter() - start
+
+
+@dataclass(kw_only=True, eq=False)
+class Scene:
+    """Everything that scenarios share.
+
+    Attributes:
+        ranker: trained.
+        reference: fitted on the train window.
+        fusion: of both.
+        encoder: fitted on the clean train window, and never again.
+        window: the clean test window, encoded, ``[N]``.
+        clean: its raw rows, ``[N]``.
+        horizon: days d of 'back within d days' that is judged.
+        horizon_days: days of absence that labels tell apart.
+        cutoff: k of NDCG at k.
+        resampler: of users.
+        seconds: where the time went.
+        judged: what happened in the clean window.
+    """
+
+    ranker: Ranker
+    reference: ReferenceRanker
+    fusion: Fusion
+    encoder: Encoder
+    window: EncodedWindow
+    clean: DriftRows
+    horizon: int
+    horizon_days: int
+    cutoff: int
+    resampler: Resampler
+    seconds: Seconds = field(default_factory=Seconds)
+    judged: JudgedRows = field(init=False)
+    _of_model: Predictions = field(init=False, repr=False)
+    _of_reference: Predictions = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        window = self.window
+        if len(self.clean) != len(window):
+            raise ValueError(f"there are {len(self.clean)} raw rows and {len(window)} encoded ones")
+        judged = self._judged(window, Users(window.user, int(window.user.max(initial=-1)) + 1))
+        self.judged = replace(judged, rows_of_user_day=np.bincount(window.user_day))
+        self._of_model = self._predicted(window)
+        recency, active = habit_of(self.clean.rows)
+        inputs = ReferenceInputs(window.item, window.content_seconds, recency, active)
+        self._of_reference = self.reference.predict(inputs, fusion=self.fusion)
+
+    @property
+    def population(self) -> Population:
+        """Rows on which dwell is defined."""
+        return dwell_population(self.ranker.heads)
+
+    def in_clean_conditions(self, rows: Ints | None = None) -> Conditions:
+        """Both rankers on the clean window, or on some of its rows."""
+        judged = self.judged if rows is None else self.judged.take(rows)
+        return self._measured(judged, _rows_of(self._of_model, rows), _rows_of(self._of_reference, rows))
+
+    def under(self, drifted: Drifted) -> Conditions:
+        """Both rankers on drifted rows, which pass the encoder that was fitted on clean ones."""
+        rows = drifted.rows
+        same = len(rows) == len(self.clean) and bool((rows.source == np.arange(len(rows))).all())
+        source = None if same else rows.source
+        if touches_inputs(drifted):
+            with self.seconds.on("encoding"):
+                window = encode_drifted(drifted, self.window, self.encoder, source=source)
+            model, content = self._predicted(window), window.content_seconds
+        else:
+            model, content = _rows_of(self._of_model, source), taken(self.window.content_seconds, source)
+        with self.seconds.on("reference"):
+            reference = self._reference_under(drifted, content, source)
+        with self.seconds.on("labels"):
+            judged = self._judged_under(drifted, source)
+        return self._measured(judged, model, reference)
+
+    def elsewhere(self, window: EncodedWindow, rows: pd.DataFrame, users: Users) -> Conditions:
+        """Both rankers on another window that the same encoder encoded: later days, or another world.
+
+        Args:
+            window: encoded, ``[M]``.
+            rows: raw, ``[M]``.
+            users: of its rows; the codes of users of the clean window are theirs.
+        """
+        recency, active = habit_of(rows)
+        inputs = ReferenceInputs(window.item, window.content_seconds, recency, active)
+        reference = self.reference.predict(inputs, fusion=self.fusion)
+        return self._measured(self._judged(window, users), self._predicted(window), reference)
+
+    def _predicted(self, window: EncodedWindow) -> Predictions:
+        """The ranker's predictions by output, ``[M]`` each: one forward pass."""
+        from holdfast.training.prediction import SCORE, predict
+
+        with self.seconds.on("forward"):
+            outputs = predict(self.ranker, window, fusion=self.fusion)
+        heads = self.ranker.heads
+        found = {name: outputs[head.score] for name, head in heads.items() if name != "retention"}
+        if "dwell" in heads and "dwell_seconds" in outputs:
+            found["dwell"] = outputs["dwell_seconds"]
+        if "retention" in heads:
+            by_day = outputs.get("return_by_day")
+            found["retention"] = (
+                outputs["return_probability"] if by_day is None else by_day[:, self.horizon - 1]
+            )
+        return {**found, "ranking": outputs[SCORE]}
+
+    def _reference_under(self, drifted: Drifted, content: Floats, source: Ints | None) -> Predictions:
+        columns = drifted.changed_columns
+        if columns is not None and not set(REFERENCE_COLUMNS) & set(columns):
+            return _rows_of(self._of_reference, source)
+        rows = drifted.rows.rows
+        inputs = ReferenceInputs(stable_codes(rows, "item_id"), content, *habit_of(rows))
+        return self.reference.predict(inputs, fusion=self.fusion)
+
+    def _judged_under(self, drifted: Drifted, source: Ints | None) -> JudgedRows:
+        """What happened to drifted rows, as far as they know."""
+        judged = self.judged if source is None else self.judged.take(source)
+        columns = drifted.changed_columns
+        if columns is None or "request_id" in columns:
+            codes = pd.factorize(drifted.rows.rows["request_id"])[0].astype(np.int64)
+            judged = replace(judged, request=codes)
+        if not drifted.labels_changed(self.clean):
+            return judged
+        return with_labels(
+            judged,
+            drifted.rows,
+            self.window,
+            population=self.population,
+            horizon_days=self.horizon_days,
+        )
+
+    def _judged(self, window: EncodedWindow, users: Users) -> JudgedRows:
+        return judged_rows(
+            window, users=users, population=self.population, horizon=self.horizon, cutoff=self.cutoff
+        )
+
+    def _measured(self, judged: JudgedRows, model: Predictions, reference: Predictions) -> Conditions:
+        with self.seconds.on("metrics"):
+            found = [judge(judged, side) for side in (model, reference)]
+        with self.seconds.on("resampling"):
+            return measured(*found, num_users=judged.users.num, resampler=self.resampler)
+
+
+def _rows_of(predictions: Predictions, source: Ints | None) -> Predictions:
+    return {name: taken(values, source) for name, values in predictions.items()}
