@@ -29,8 +29,10 @@ def changed_cells(before: pd.Series, after: pd.Series) -> Bools:
             (one is not other for one, other in zip(before, after, strict=True)), np.bool_, len(before)
         )
     else:
-        left = before.to_numpy(dtype=object) if before.dtype != after.dtype else before.to_numpy()
-        right = after.to_numpy(dtype=object) if before.dtype != after.dtype else after.to_numpy()
+        left, right = before.to_numpy(), after.to_numpy()
+        if before.dtype != after.dtype:
+            left = before.to_numpy(dtype=object, na_value=None)
+            right = after.to_numpy(dtype=object, na_value=None)
         differ = np.asarray(left != right, dtype=np.bool_)
     return np.asarray((differ & ~(missing & missing_after)) | (missing != missing_after))
 

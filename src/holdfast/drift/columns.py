@@ -44,6 +44,14 @@ def any_features(rows: DriftRows, columns: Sequence[str]) -> Chosen:
     return _chosen(rows, columns, kinds=("numeric", "categorical", "multi_valued", "sequence"))
 
 
+def deviation_of(values: Floats) -> float:
+    """Standard deviation of the finite values, which may be huge; 0 where there are none."""
+    known = values[np.isfinite(values)]
+    # Dividing by the largest first keeps the squares of huge numbers finite.
+    largest = float(np.abs(known).max(initial=0.0)) or 1.0
+    return float((known / largest).std()) * largest if len(known) else 0.0
+
+
 def numbers_of(rows: DriftRows, name: str) -> Floats:
     """A numeric column, NaN where missing, float64 ``[N]``."""
     return as_numbers(rows.rows[name])

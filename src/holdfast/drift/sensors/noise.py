@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from holdfast.core.random import generator
-from holdfast.drift.columns import numbers_of, numeric_features
+from holdfast.drift.columns import deviation_of, numbers_of, numeric_features
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, strength_at
 from holdfast.drift.rows import DriftRows
@@ -53,7 +53,7 @@ class Noise:
         for feature in numeric_features(rows, self.columns)[0]:
             values = numbers_of(rows, feature.name)
             finite = np.isfinite(values)
-            spread = deviations * float(values[finite].std())
+            spread = deviations * deviation_of(values)
             drawn = generator(seed, "drift", "noise", feature.name).standard_normal(len(values))
             columns[feature.name] = (np.where(finite, values + spread * drawn, values), finite)
         return faulty(rows, columns)
@@ -64,5 +64,5 @@ class Noise:
         for name in drifted.changed_columns or ():
             before, after = numbers_of(clean, name), numbers_of(drifted.rows, name)
             finite = np.isfinite(before)
-            moved.append(float(np.abs(after - before)[finite].mean() / before[finite].std()))
+            moved.append(float(np.abs(after - before)[finite].mean() / deviation_of(before)))
         return float(np.mean(moved)) if moved else 0.0

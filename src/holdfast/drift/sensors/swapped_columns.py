@@ -14,7 +14,7 @@ import numpy as np
 
 from holdfast.core.arrays import Floats
 from holdfast.drift.changed import changed_share
-from holdfast.drift.columns import numbers_of, numeric_features
+from holdfast.drift.columns import deviation_of, numbers_of, numeric_features
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, shares, strength_at
 from holdfast.drift.rows import DriftRows
@@ -83,7 +83,7 @@ def _most_alike(known: dict[str, Floats]) -> tuple[str, str]:
     moments = {}
     for name, values in known.items():
         finite = values[np.isfinite(values)]
-        moments[name] = (float(finite.mean()), float(finite.std()))
+        moments[name] = (float(finite.mean()), deviation_of(finite))
 
     def distance(pair: tuple[str, str]) -> float:
         (mean, deviation), (other_mean, other_deviation) = moments[pair[0]], moments[pair[1]]

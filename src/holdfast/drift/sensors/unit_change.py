@@ -57,7 +57,9 @@ class UnitChange:
         for feature in numeric_features(rows, self.columns)[0]:
             values = numbers_of(rows, feature.name)
             where = chances(rows, self.unit, seed, "unit_change", feature.name) < share
-            columns[feature.name] = (np.where(where, values * self.factor, values), where)
+            # What no number can hold any more is infinite, which an encoder takes for missing.
+            with np.errstate(over="ignore"):
+                columns[feature.name] = (np.where(where, values * self.factor, values), where)
         return faulty(rows, columns)
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
