@@ -93,7 +93,8 @@ def run_suite(
             num_there += 1
         found[scenario.name, scenario.severity, scenario.seed] = conditions
     clean = scene.in_clean_conditions()
-    days = {int(day): scene.in_clean_conditions(_rows(scene.judged.day, day)) for day in np.unique(scene.judged.day)}
+    day = scene.judged.day
+    days = {int(each): scene.in_clean_conditions(np.flatnonzero(day == each)) for each in np.unique(day)}
     by_slice, left_out = _slices(scene, slices, least_rows=suite.settings.least_rows)
     parts = {name: spent - already.get(name, 0.0) for name, spent in scene.seconds.spent.items()}
     total = time.perf_counter() - start
@@ -143,10 +144,6 @@ def _kept(path: Path) -> Conditions | None:
     with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
         return load_conditions(path)
     return None
-
-
-def _rows(codes: Any, code: Any) -> Any:
-    return np.flatnonzero(codes == code)
 
 
 def _slices(scene: Scene, features: Sequence[str], *, least_rows: int) -> tuple[dict[str, Conditions], int]:

@@ -27,10 +27,11 @@ from holdfast.data.preparation import stable_codes
 from holdfast.drift.injector import Drifted
 from holdfast.drift.rows import DriftRows
 from holdfast.evaluation.robustness.judged_rows import JudgedRows, judge
-from holdfast.evaluation.robustness.linearised import Users
+from holdfast.evaluation.robustness.linearised import Linearised, Users
 from holdfast.models.ranker import Ranker
 
 Predictions = dict[str, Floats]
+Metrics = dict[str, Linearised]
 REFERENCE_COLUMNS = ("item_id", CONTENT_COLUMN, RECENCY, FREQUENCY)
 
 
@@ -83,6 +84,8 @@ class Scene:
     judged: JudgedRows = field(init=False)
     _of_model: Predictions = field(init=False, repr=False)
     _of_reference: Predictions = field(init=False, repr=False)
+    _clean_of_model: Metrics = field(init=False, repr=False, default_factory=dict)
+    _clean_of_reference: Metrics = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         window = self.window
@@ -94,6 +97,8 @@ class Scene:
         recency, active = habit_of(self.clean.rows)
         inputs = ReferenceInputs(window.item, window.content_seconds, recency, active)
         self._of_reference = self.reference.predict(inputs, fusion=self.fusion)
+        self._clean_of_model = judge(self.judged, self._of_model)
+        self._clean_of_reference = judge(self.judged, self._of_reference)
 
     @property
     def population(self) -> Population:
@@ -171,7 +176,7 @@ class Scene:
             return judged
         return with_labels(
             judged,
-            drifted.rows,
+            drifted,
             self.window,
             population=self.population,
             horizon_days=self.horizon_days,
@@ -184,9 +189,28 @@ class Scene:
 
     def _measured(self, judged: JudgedRows, model: Predictions, reference: Predictions) -> Conditions:
         with self.seconds.on("metrics"):
-            found = [judge(judged, side) for side in (model, reference)]
+            found = [
+                self._judge(judged, side, clean, known)
+                for side, clean, known in (
+                    (model, self._of_model, self._clean_of_model),
+                    (reference, self._of_reference, self._clean_of_reference),
+                )
+            ]
         with self.seconds.on("resampling"):
             return measured(*found, num_users=judged.users.num, resampler=self.resampler)
+
+    def _judge(
+        self, judged: JudgedRows, predictions: Predictions, clean: Predictions, known: Metrics
+    ) -> Metrics:
+        """Metrics of one ranker; those of outputs in which neither side changed are the clean ones."""
+        same = {
+            name
+            for name, each in predictions.items()
+            if known and each is clean.get(name) and judged.same_outcomes(self.judged, name)
+        }
+        found = judge(judged, {name: each for name, each in predictions.items() if name not in same})
+        kept = {name: each for name, each in known.items() if name.split("/")[0] in same}
+        return {name: {**kept, **found}[name] for name in (known or found) if name in {**kept, **found}}
 
 
 def _rows_of(predictions: Predictions, source: Ints | None) -> Predictions:

@@ -1,13 +1,18 @@
-"""With how many others a row agrees in the order of predictions and outcomes, in O(N log N).
+"""With how many others a row agrees in the order of predictions and outcomes, in O(N sqrt N).
 
 N rows.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from holdfast.core.arrays import Bools, Floats, Ints
+
+CELLS_AT_ONCE = 4_000_000
+"""Comparisons held in memory at a time."""
 
 
 def concordance_counts(
@@ -60,34 +65,63 @@ def _strictly_smaller_and_larger(outcome: Floats, lower: Floats, upper: Floats) 
 def _smaller_before_and_larger_after(rank: Ints, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
     """``lower`` of earlier rows with a smaller rank, and ``upper`` of later rows with a larger one, ``[N]``.
 
-    Two different ranks agree in their leading bits down to one bit, where the smaller has 0 and the larger 1.
-    Bit by bit, rows are in groups of equal leading bits, within a group in their first order.
+    Rows are cut into about sqrt(N) blocks by place and again by rank. Partners in another block of both kinds
+    are had from a table; those in the same block of either kind are compared one by one.
     """
     num_rows = rank.size
-    before, after = np.zeros(num_rows), np.zeros(num_rows)
-    place = np.arange(num_rows)
-    start = np.zeros(num_rows, dtype=np.int64)  # of the group at each place
-    stop = np.full(num_rows, num_rows, dtype=np.int64)
-    for bit in reversed(range(int(rank.max()).bit_length())):
-        is_larger = ((rank[place] >> bit) & 1).astype(bool)
-        zeros = np.concatenate([[0], np.cumsum(~is_larger)])
-        small = np.concatenate([[0.0], np.cumsum(np.where(is_larger, 0.0, lower[place]))])
-        large = np.concatenate([[0.0], np.cumsum(np.where(is_larger, upper[place], 0.0))])
-        here = np.flatnonzero(is_larger)
-        before[place[here]] += small[here] - small[start[here]]
-        here = np.flatnonzero(~is_larger)
-        after[place[here]] += large[stop[here]] - large[here + 1]
-        # Stable partition of every group: its zeros first.
-        middle = start + zeros[stop] - zeros[start]
-        index = np.arange(num_rows)
-        zeros_before = zeros[:-1] - zeros[start]
-        moved_to = np.where(is_larger, middle + (index - start) - zeros_before, start + zeros_before)
-        new_place, new_start, new_stop = np.empty_like(place), np.empty_like(start), np.empty_like(stop)
-        new_place[moved_to] = place
-        new_start[moved_to] = np.where(is_larger, middle, start)
-        new_stop[moved_to] = np.where(is_larger, stop, middle)
-        place, start, stop = new_place, new_start, new_stop
+    width = int(np.ceil(np.sqrt(num_rows)))
+    # Of equal ranks the later row comes first, so that none of them seems to be larger and later.
+    by_rank = np.lexsort((-np.arange(num_rows), rank))
+    block = np.arange(num_rows) // width
+    block_of_rank = np.empty(num_rows, dtype=np.int64)
+    block_of_rank[by_rank] = block
+    num_blocks = int(block[-1]) + 1
+    cell = block * num_blocks + block_of_rank
+    lower_table = np.bincount(cell, lower, minlength=num_blocks**2).reshape(num_blocks, num_blocks)
+    upper_table = np.bincount(cell, upper, minlength=num_blocks**2).reshape(num_blocks, num_blocks)
+    before, after = _within_blocks(rank, np.arange(num_rows), lower, upper, width=width)
+    # Of one block of ranks, in order of rank: earlier places, in another block of places.
+    also_before, also_after = _within_blocks(
+        block[by_rank], rank[by_rank], lower[by_rank], upper[by_rank], width=width
+    )
+    before[by_rank] += also_before
+    after[by_rank] += also_after
+    smaller = _exclusive(_exclusive(lower_table, axis=0), axis=1)
+    larger = _exclusive(_exclusive(upper_table[::-1, ::-1], axis=0), axis=1)[::-1, ::-1]
+    before += smaller[block, block_of_rank]
+    after += larger[block, block_of_rank]
     return before, after
+
+
+def _exclusive(table: Floats, *, axis: int) -> Floats:
+    return np.asarray(np.cumsum(table, axis=axis) - table)
+
+
+def _within_blocks(
+    one: Ints, other: Ints, lower: Floats, upper: Floats, *, width: int
+) -> tuple[Floats, Floats]:
+    """Within blocks of ``width`` rows: ``lower`` of rows smaller in both, ``upper`` of rows larger in both."""
+    num_rows = one.size
+    before, after = np.zeros(num_rows), np.zeros(num_rows)
+    blocks_at_once = max(1, CELLS_AT_ONCE // width**2)
+    for start in range(0, num_rows, width * blocks_at_once):
+        stop = min(start + width * blocks_at_once, num_rows)
+        shape = (-(-(stop - start) // width), width)
+        first, second = (_padded(each[start:stop], shape) for each in (one, other))
+        is_smaller = (first[:, :, None] > first[:, None, :]) & (second[:, :, None] > second[:, None, :])
+        matrix = is_smaller.astype(np.float64)
+        below = matrix @ _padded(lower[start:stop], shape)[:, :, None]
+        above = _padded(upper[start:stop], shape)[:, None, :] @ matrix
+        before[start:stop] = below.reshape(-1)[: stop - start]
+        after[start:stop] = above.reshape(-1)[: stop - start]
+    return before, after
+
+
+def _padded(values: Any, shape: tuple[int, int]) -> Any:
+    """Rows in blocks; the last one is filled up with zeros, whose weight is 0 too."""
+    padded = np.zeros(shape[0] * shape[1], dtype=values.dtype)
+    padded[: values.size] = values
+    return padded.reshape(shape)
 
 
 def _tied(rank: Ints, outcome: Floats, ends: Bools, lower: Floats, upper: Floats) -> Floats:

@@ -82,6 +82,18 @@ class JudgedRows:
             follow_up_days=self.follow_up_days[rows],
         )
 
+    def same_outcomes(self, other: JudgedRows, output: str) -> bool:
+        """Whether an output is judged by the very same arrays; False does not say that values differ."""
+        of_output = {
+            "click": ("click",),
+            "dwell": ("dwell",),
+            "retention": ("retention", "user_day", "follow_up_days", "rows_of_user_day"),
+            "ranking": ("click", "dwell", "worth_known", "request"),
+        }[output]
+        return self.users is other.users and all(
+            getattr(self, name) is getattr(other, name) for name in of_output
+        )
+
     @property
     def ranking_metric(self) -> str:
         """Name of the metric of the order."""

@@ -44,7 +44,10 @@ class OrderedRequests:
         Equal scores share the discounts of their places, as in ``evaluation.ranking.ndcg_per_request``.
         """
         of_row = score[self.rows]
-        order = np.lexsort((-of_row, self.request))
+        # By request and then by falling score, as one whole number: faster than sorting by two keys.
+        place = np.empty(of_row.size, dtype=np.int64)
+        place[np.argsort(of_row)[::-1]] = np.arange(of_row.size)
+        order = np.argsort(self.request * of_row.size + place)
         ordered = of_row[order]
         discount = self.discount
         tied = np.zeros(ordered.size, dtype=bool)
