@@ -27,6 +27,8 @@ CHANGEABLE = (
     "counterfactual",
     "simulation",
     "policy",
+    "stress",
+    "drift",
     "fusion",
     "tracking",
     "tags",
@@ -51,6 +53,7 @@ class RunFolder:
         self.simulation = path / "simulation"
         self.counterfactual_file = path / "counterfactual.json"
         self.simulation_file = path / "simulation.json"
+        self.stress = path / "stress"
         self._state_file = path / STATE_FILE
 
     @property

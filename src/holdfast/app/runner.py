@@ -33,6 +33,7 @@ from holdfast.app.settings import STAGES, RunSettings
 from holdfast.app.simulating.contenders import need_the_runs_model
 from holdfast.app.stage_order import REPORTED, needs, resting_on
 from holdfast.app.stages import STAGE_FUNCTIONS
+from holdfast.app.stressing.suite import check_suite
 from holdfast.core.errors import UserError
 from holdfast.core.files import clear_unfinished, read_json, write_json
 
@@ -121,6 +122,8 @@ def _refuse(folder: RunFolder, plan: Plan) -> None:
         from holdfast.app.simulating.scene import check_simulation
 
         check_simulation(plan, prepared="prepare" in {*stages, *done})
+    if "stress" in stages and not (settings.resume and "stress" in done):
+        check_suite(plan.ladders, plan.stress)
     if "counterfactual" in stages and not (settings.resume and "counterfactual" in done):
         from holdfast.app.counterfactual.checks import check_counterfactual
 
@@ -196,6 +199,8 @@ def _reconcile(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) 
             "stages=[...], or choose another run_dir"
         )
     final = completed(saved, asked)
+    if touched & {"stress", "drift"}:
+        touched |= {"stress", "drift"}  # a suite is both: its settings, and the drifts that it holds
     for key in touched & set(CHANGEABLE):
         final[key] = asked[key]
     final["resume"] = bool(asked.get("resume", False))
@@ -211,6 +216,7 @@ def completed(saved: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str,
 
 
 MADE_WITH = {
+    "stress": ("stress", "drift", "fusion", "evaluation"),
     "counterfactual": ("counterfactual", "fusion"),
     "simulate": ("simulation", "policy", "fusion"),
 }

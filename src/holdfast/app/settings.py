@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-STAGES = ("prepare", "fit", "evaluate", "counterfactual", "simulate", "export", "report")
+STAGES = ("prepare", "fit", "evaluate", "stress", "counterfactual", "simulate", "export", "report")
 DEFAULT_STAGES = ("prepare", "fit", "evaluate", "export", "report")
 
 

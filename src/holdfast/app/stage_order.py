@@ -12,6 +12,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "prepare": (),
     "fit": ("prepare",),
     "evaluate": ("prepare", "fit"),
+    "stress": ("prepare", "fit"),
     "counterfactual": ("prepare", "fit"),
     "simulate": (),  # and prepare and fit, where the run's own model takes part
     "export": ("prepare", "fit"),

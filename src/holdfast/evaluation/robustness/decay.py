@@ -125,7 +125,7 @@ def half_life(
         tail = (1.0 - level) / 2.0
         ends = np.quantile(lives[1:], [tail, 1.0 - tail], method="inverted_cdf")
         low, high = (float(each) if np.isfinite(each) else None for each in ends)
-    fell = np.isfinite(point)
+    fell = bool(np.isfinite(point))
     reached = fell and point <= seen
     note = (
         f"reached within the {seen + 1:g} days seen"
