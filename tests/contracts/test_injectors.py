@@ -379,7 +379,7 @@ def drawn_rows(draw: st.DrawFn) -> DriftRows:
             "dwell_cut": np.zeros(n, dtype=bool),
             "market": text,
             "kids": generator.random(n) < 0.5,
-            "seen": pd.Series([None if low else np.array([1, 2]) for low in generator.random(n) < 0.3], dtype=object),
+            "seen": pd.Series([np.array([1, 2]) if some else None for some in click], dtype=object),
             "topic": generator.choice([1.0, 2.0, np.nan], size=n),
             "price": generator.choice(numbers, size=n),
             "size": generator.integers(0, 3, size=n),

@@ -29,10 +29,11 @@ def changed_cells(before: pd.Series, after: pd.Series) -> Bools:
             (one is not other for one, other in zip(before, after, strict=True)), np.bool_, len(before)
         )
     else:
-        left, right = before.to_numpy(), after.to_numpy()
+        left, right = np.asarray(before), np.asarray(after)
         if before.dtype != after.dtype:
-            left = before.to_numpy(dtype=object, na_value=None)
-            right = after.to_numpy(dtype=object, na_value=None)
+            # Values of two types are compared as they are, with the missing ones out of the way.
+            left = before.astype(object).where(~missing, None).to_numpy()
+            right = after.astype(object).where(~missing_after, None).to_numpy()
         differ = np.asarray(left != right, dtype=np.bool_)
     return np.asarray((differ & ~(missing & missing_after)) | (missing != missing_after))
 

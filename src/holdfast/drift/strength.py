@@ -71,8 +71,8 @@ def column_changes(before: pd.DataFrame, after: pd.DataFrame, features: Sequence
 
     Returns:
         A row a feature: ``feature``; ``mean_shift`` in clean standard deviations, of numbers that vary;
-        ``total_variation`` in [0, 1], of categories, a missing one among them; ``missing_change``, of the share
-        of the missing. NaN where a measure does not apply, as in lists, or there are no rows to compare.
+        ``total_variation`` in [0, 1], of categories, a missing one among them; ``missing_change``, of the
+        share of the missing. NaN where a measure does not apply, as in lists, or one side has no rows.
     """
     rows = [_column_change(before[each.name], after[each.name], each) for each in features]
     return pd.DataFrame(rows, columns=["feature", "mean_shift", "total_variation", "missing_change"])
@@ -101,7 +101,8 @@ def outcome_change(
     known, new_known = np.isfinite(outcome), np.isfinite(new_outcome)
     if not known.any():
         return pd.DataFrame(columns=["lowest_score", "rows", "new_rows", "rate", "new_rate", "change"])
-    cuts = np.unique(np.quantile(score[known], np.arange(num_bins) / num_bins, method="lower"))
+    in_order = np.sort(score[known])
+    cuts = np.unique(in_order[np.arange(num_bins) * len(in_order) // num_bins])
     rows, rate = _rates(score[known], outcome[known], cuts)
     new_rows, new_rate = _rates(new_score[new_known], new_outcome[new_known], cuts)
     return pd.DataFrame(

@@ -75,7 +75,7 @@ class ImportanceResampled:
         if strength is None:
             return unchanged(rows)
         log_weight = _log_chance(rows) * (-strength if self.towards == "random" else strength)
-        highest = np.quantile(log_weight, 1.0 - ALWAYS_KEPT, method="lower")
+        highest = np.sort(log_weight)[-max(1, int(ALWAYS_KEPT * len(log_weight)))]
         keep = np.exp(np.minimum(log_weight - highest, 0.0))
         drifted = thin_requests(rows, keep, seed=seed, name="importance_resampled")
         weight = np.exp(log_weight - log_weight.max())
