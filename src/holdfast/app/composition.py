@@ -177,8 +177,8 @@ def _ladders(config: DictConfig, settings: StressSettings) -> dict[str, Any]:
         node = OmegaConf.select(config, f"drift.{name}")
         if not isinstance(node, DictConfig) or TARGET not in node:
             raise UserError(
-                f"drift.{name} is no drift; add one with +drift@drift.{name}=OPTION, and start a file of your "
-                f"own with '# @package drift.{name}'"
+                f"drift.{name} is no drift; add one with +drift@drift.{name}=OPTION, and start a file of "
+                f"your own with '# @package drift.{name}'"
             )
         made[name] = build(config, f"drift.{name}")
     if made:

@@ -15,6 +15,7 @@ from holdfast.app.report.closed_loop.view import loop_view
 from holdfast.app.report.content import ReportContent
 from holdfast.app.report.counterfactual import counterfactual_view
 from holdfast.app.report.metric_lines import metric_table
+from holdfast.app.report.stress import stress_view
 from holdfast.app.report.svg import inline_svg
 
 OBJECTIVES = {
@@ -64,6 +65,7 @@ def build_report(content: ReportContent) -> str:
         counterfactual=None
         if content.counterfactual is None
         else counterfactual_view(content.counterfactual),
+        stress=[stress_view(section) for section in content.stress],
         daily=_daily(content),
         learning=_learning(content),
         timeline=_timeline(content),

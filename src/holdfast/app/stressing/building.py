@@ -72,7 +72,9 @@ def sliced_features(clean: DriftRows, asked: Sequence[str] | None) -> list[str]:
             )
         return list(asked)
     evenness = {
-        name: _evenness(clean, each) for name, each in categorical.items() if each.owner in ("user", "context")
+        name: _evenness(clean, each)
+        for name, each in categorical.items()
+        if each.owner in ("user", "context")
     }
     usable = sorted((name for name, each in evenness.items() if each > 0.0), key=lambda name: -evenness[name])
     return usable[:MOST_SLICED_FEATURES]

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from holdfast.core.arrays import Ints
@@ -19,6 +18,8 @@ from holdfast.data.encoder import CONTENT_COLUMN, Encoder, content_seconds_of
 from holdfast.drift.injector import Drifted
 
 Array = NDArray[Any]
+FEW_ROWS = 0.6
+"""With a larger share of changed rows than this, picking them costs more than encoding them all."""
 
 
 def touches_inputs(drifted: Drifted) -> bool:
@@ -45,12 +46,17 @@ def encode_drifted(
     features = tuple(each for each in encoder.features if each.name in changed)
     if features:
         part = replace(encoder, features=features)
-        encoded = part.transform(rows[[each.name for each in features]])
-        categorical = _put(categorical, encoded.categorical, schema.categorical, part.schema.categorical)
-        numeric = _put(numeric, encoded.numeric, schema.numeric, part.schema.numeric)
+        index = _rows_to_encode(drifted)
+        read = rows[[each.name for each in features]]
+        encoded = part.transform(read if index is None else read.take(index))
+        categorical = _put(
+            categorical, encoded.categorical, schema.categorical, part.schema.categorical, rows=index
+        )
+        numeric = _put(numeric, encoded.numeric, schema.numeric, part.schema.numeric, rows=index)
         places = {each.name: place for place, each in enumerate(schema.lists)}
         for each, values in zip(part.schema.lists, encoded.lists, strict=True):
-            lists[places[each.name]] = values
+            place = places[each.name]
+            lists[place] = values if index is None else _with_rows(lists[place], index, values)
     content = taken(clean.content_seconds, source)
     if columns is None or CONTENT_COLUMN in columns:
         content = content_seconds_of(rows)
@@ -73,10 +79,30 @@ def taken(array: Array, source: Ints | None) -> Array:
     return array if source is None else array[source]
 
 
-def _put(array: Array, values: Array, names: Sequence[str], changed: Sequence[str]) -> Array:
-    """A copy with some columns replaced."""
+def _rows_to_encode(drifted: Drifted) -> Ints | None:
+    """Rows that may have changed, where they are few; None for all of them."""
+    changed = drifted.changed_rows
+    if changed is None or changed.mean() > FEW_ROWS:
+        return None
+    return np.flatnonzero(changed)
+
+
+def _put(
+    array: Array, values: Array, names: Sequence[str], changed: Sequence[str], *, rows: Ints | None
+) -> Array:
+    """A copy with some columns replaced, in some rows."""
     if not changed:
         return array
+    columns = np.array([names.index(name) for name in changed])
     copied = np.array(array)
-    copied[:, [names.index(name) for name in changed]] = values
+    if rows is None:
+        copied[:, columns] = values
+    else:
+        copied[rows[:, None], columns] = values
+    return copied
+
+
+def _with_rows(array: Array, rows: Ints, values: Array) -> Array:
+    copied = np.array(array)
+    copied[rows] = values
     return copied

@@ -94,10 +94,11 @@ class Evidence:
         return np.asarray((np.stack(defined) * shares).sum(axis=0))
 
     def ladder(self, name: str, reading: Reading) -> Ladder | None:
-        """A reading along a ladder, severity 0 first; None where it is defined at no rung, or not when clean."""
+        """A reading along a ladder, severity 0 first; None where it is defined at no rung or not when clean."""
         clean = reading(self.results.clean)
         rungs = [
-            (severity, self.at(name, severity, reading)) for severity in self.results.suite.settings.severities
+            (severity, self.at(name, severity, reading))
+            for severity in self.results.suite.settings.severities
         ]
         defined = [(severity, each) for severity, each in rungs if each is not None]
         if clean is None or not defined:
@@ -117,7 +118,7 @@ class Evidence:
         return np.array([day - self.last_train_day for day in self.results.days], dtype=np.float64)
 
     def by_day(self, reading: Reading) -> tuple[Floats, Floats, Floats]:
-        """Days since training ``[T]``, a reading ``[T, 1 + R]``, rows ``[T]``; undefined days are left out."""
+        """Days since training ``[T]``, a reading ``[T, 1 + R]``, rows ``[T]``; without undefined days."""
         days, values, rows = [], [], []
         for since, found in zip(self.days_since_training(), self.results.days.values(), strict=True):
             value = reading(found)
@@ -160,7 +161,9 @@ class Evidence:
         found = {output: self.of_output(output) for output in self.quality_of}
         return {output: each for output, each in found.items() if each is not None}
 
-    def ship_score(self, *, worst_weight: float = WORST_WEIGHT) -> tuple[ShipScore, dict[str, ShipScore]] | None:
+    def ship_score(
+        self, *, worst_weight: float = WORST_WEIGHT
+    ) -> tuple[ShipScore, dict[str, ShipScore]] | None:
         """The score, and that of each output; None where nothing can be scored."""
         if not self.outputs:
             return None

@@ -132,9 +132,7 @@ def _measure(scene: Scene, scenario: Scenario, worlds: DriftedWorld | None) -> C
             "notes": list(drifted.notes),
             "figures": {name: float(each) for name, each in drifted.figures.items() if np.isfinite(each)},
         }
-    return Conditions(
-        conditions.model, conditions.reference, conditions.counts, conditions.undefined, about
-    )
+    return Conditions(conditions.model, conditions.reference, conditions.counts, conditions.undefined, about)
 
 
 def _kept(path: Path) -> Conditions | None:

@@ -56,7 +56,11 @@ def after(summary: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"{cost['scenarios']} scenarios, {cost['scenarios_there_already']} of them there already: "
         f"{cost['forward_seconds']:.1f} s of forward passes, {cost['total_seconds']:.1f} s in all{ratio}"
-        + (f"; and {cost['worlds_seconds']:.1f} s of running the world again" if cost["worlds_seconds"] else "")
+        + (
+            f"; and {cost['worlds_seconds']:.1f} s of running the world again"
+            if cost["worlds_seconds"]
+            else ""
+        )
     )
 
 

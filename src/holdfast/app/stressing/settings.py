@@ -47,7 +47,9 @@ class StressSettings:
             except ValueError as error:
                 raise ValueError(f"severities are {list(self.severities)}: {error}") from error
         if self.severities[0] == 0:
-            raise ValueError("severities start with 0, which is the clean window and always there; leave it out")
+            raise ValueError(
+                "severities start with 0, which is the clean window and always there; leave it out"
+            )
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise ValueError(f"seeds are {list(self.seeds)}; give different whole numbers of at least 0")
         if self.least_rows < 1:

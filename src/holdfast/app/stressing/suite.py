@@ -84,7 +84,7 @@ def check_suite(ladders: Mapping[str, object], settings: StressSettings) -> None
     for name, other in settings.in_worlds.items():
         if name in ladders and other not in ladders:
             raise UserError(
-                f"stress.in_worlds says that {other!r} stands in for {name!r}, and the suite does not hold it; "
+                f"stress.in_worlds lets {other!r} stand in for {name!r}, and the suite does not hold it: "
                 f"add it with +drift@drift.{other}={other}, or leave the entry out"
             )
     held_out = []
@@ -95,8 +95,8 @@ def check_suite(ladders: Mapping[str, object], settings: StressSettings) -> None
             held_out.append(name)
     if held_out and not settings.held_out:
         raise UserError(
-            f"{', '.join(held_out)} belong to the held-out family, by which nothing is chosen or tuned; judge "
-            "by them in the end with stress=held_out, or take them out of this suite"
+            f"{', '.join(held_out)} belong to the held-out family, by which nothing is chosen or tuned; "
+            "judge by them in the end with stress=held_out, or take them out of this suite"
         )
     if not any(_chosen(name, settings) for name in ladders):
         raise UserError(

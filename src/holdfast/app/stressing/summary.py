@@ -1,4 +1,4 @@
-"""What a reader looks at first: the score with its parts, the worst cases, the half-lives, what was left out."""
+"""What a reader looks at first: the score with its parts, worst cases, half-lives, what was left out."""
 
 from __future__ import annotations
 

@@ -58,9 +58,13 @@ class StressTables:
         results = self.evidence.results
         seeds = results.suite.seeds_of(name)
         found = [results.scenarios[name, severity, seed] for seed in seeds] if severity else [results.clean]
-        strengths = [each.about.get("strength") for each in found if each.about.get("strength") is not None]
+        strengths = [
+            float(each.about["strength"]) for each in found if each.about.get("strength") is not None
+        ]
+        qualities = {metric: output for output, metric in self.evidence.quality_of.items()}
         for metric in self._metrics():
-            values = [each for each in (self._value(name, severity, metric, side) for side in (0, 1))]
+            values = [self._value(name, severity, metric, side) for side in (0, 1)]
+            points = self._points(name, severity, qualities[metric]) if metric in qualities else None
             clean = results.clean.model.get(metric)
             undefined = sum(metric in each.undefined for each in found)
             number, low, high = _interval(values[0], metric, level=self.level)
@@ -72,6 +76,7 @@ class StressTables:
                 "high": high,
                 "clean": _interval(clean, metric, level=self.level)[0],
                 "reference": _interval(values[1], metric, level=self.level)[0],
+                **_point_columns(points, level=self.level),
                 "n": int(np.mean([each.counts.get(metric, 0) for each in found])),
                 "seeds": len(found),
                 "strength": float(np.mean(strengths)) if strengths else None,
@@ -89,6 +94,18 @@ class StressTables:
         if severity == 0:
             return read(self.evidence.results.clean)
         return self.evidence.at(name, severity, read)
+
+    def _points(self, name: str, severity: int, output: str) -> tuple[Floats | None, ...]:
+        """Skill, the reference's skill, and the lift."""
+        evidence = self.evidence
+        readings = (
+            evidence.skill_of(output),
+            evidence.skill_of(output, reference=True),
+            evidence.lift_of(output),
+        )
+        if severity == 0:
+            return tuple(read(evidence.results.clean) for read in readings)
+        return tuple(evidence.at(name, severity, read) for read in readings)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
@@ -191,7 +208,7 @@ class StressTables:
             }
 
     def metrics(self) -> dict[str, dict[str, Any]]:
-        """By stable name: ``stress/INJECTOR/severity_S/METRIC`` and ``stress/ship_score``; the clean beside."""
+        """By stable name: ``stress/INJECTOR/severity_S/METRIC`` ``stress/ship_score``; the clean beside."""
         settings = self.evidence.results.suite.settings
         found: dict[str, dict[str, Any]] = {}
         shared = {"weighted": False, **({"held_out": True} if settings.held_out else {})}
@@ -241,6 +258,17 @@ def _interval(
     else:
         values = np.clip(values, 0.0, 1.0)
     return interval(values, level=level)
+
+
+def _point_columns(points: tuple[Floats | None, ...] | None, *, level: float) -> dict[str, float | None]:
+    """Points; only the metric that says how good an output is has any."""
+    names = ("skill", "reference_skill", "lift")
+    found: dict[str, float | None] = {}
+    for name, values in zip(names, points or (None, None, None), strict=True):
+        value, low, high = (None, None, None) if values is None else interval(values, level=level)
+        found |= {name: value, f"{name}_low": low, f"{name}_high": high}
+    del found["reference_skill_low"], found["reference_skill_high"]
+    return found
 
 
 def _number(value: Any) -> float | None:

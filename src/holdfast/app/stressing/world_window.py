@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from holdfast.app.composition import Plan
+from holdfast.app.head_fitting import dwell_population
 from holdfast.app.prepared_run import PreparedRun
 from holdfast.app.simulating.scene import test_day
-from holdfast.app.head_fitting import dwell_population
 from holdfast.core.arrays import Ints
 from holdfast.core.errors import UserError
 from holdfast.data.encoded import EncodedWindow

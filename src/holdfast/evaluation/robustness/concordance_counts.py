@@ -93,14 +93,14 @@ def _smaller_before_and_larger_after(rank: Ints, lower: Floats, upper: Floats) -
     return before, after
 
 
-def _exclusive(table: Floats, *, axis: int) -> Floats:
+def _exclusive(table: Any, *, axis: int) -> Any:
     return np.asarray(np.cumsum(table, axis=axis) - table)
 
 
 def _within_blocks(
     one: Ints, other: Ints, lower: Floats, upper: Floats, *, width: int
 ) -> tuple[Floats, Floats]:
-    """Within blocks of ``width`` rows: ``lower`` of rows smaller in both, ``upper`` of rows larger in both."""
+    """In blocks of ``width`` rows: ``lower`` of rows smaller in both, ``upper`` of rows larger in both."""
     num_rows = one.size
     before, after = np.zeros(num_rows), np.zeros(num_rows)
     blocks_at_once = max(1, CELLS_AT_ONCE // width**2)
