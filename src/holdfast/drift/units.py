@@ -61,8 +61,12 @@ def num_units(codes: Ints) -> int:
 
 
 def chances(rows: DriftRows, unit: Unit, seed: int, *names: str) -> Floats:
-    """A uniform number of each row's unit, the same at every severity, ``[N]``."""
+    """A number in [0, 1) of each row's unit, the same at every severity, ``[N]``.
+
+    Below a share of s lie the rows of ``ceil(s U)`` units, so at least one; rows are drawn one by one.
+    """
     if unit == "row":
         return generator(seed, "drift", *names).random(len(rows))
     codes = unit_codes(rows, unit)
-    return generator(seed, "drift", *names).random(num_units(codes))[codes]
+    num = num_units(codes)
+    return (generator(seed, "drift", *names).permutation(num) / max(num, 1))[codes]

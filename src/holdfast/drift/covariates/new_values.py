@@ -9,7 +9,7 @@ import numpy as np
 
 from holdfast.core.arrays import Bools
 from holdfast.core.random import generator
-from holdfast.drift.changed import changed_rows_share
+from holdfast.drift.changed import changed_rows_share, changed_share
 from holdfast.drift.columns import categorical_features
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, shares, shares_of_values, strength_at
@@ -108,8 +108,8 @@ class NewCategories:
         return Drifted(rows.with_columns(columns), tuple(names), any_new, (), figures)
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
-        """Share of the rows with a new value in any of the columns."""
-        return changed_rows_share(drifted)
+        """Share of the values of those columns that are new."""
+        return changed_share(clean, drifted, drifted.changed_columns or ())
 
     def _columns(self, rows: DriftRows) -> tuple[list[str], str | None]:
         features, reason = categorical_features(rows, self.columns)

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 
 from holdfast.core.arrays import Bools
 from holdfast.core.features import FeatureOwner
 from holdfast.data.canonical import COLUMN_NAMES
+from holdfast.drift.changed import changed_cells
 from holdfast.drift.history_columns import without_history
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, shares, strength_at
@@ -39,7 +41,7 @@ class NewUsers:
 
     def fits(self, rows: DriftRows) -> str | None:
         """Why not; see ``Injector``."""
-        return _no_rows(rows)
+        return _nothing_to_forget(rows, "user")
 
     def inject(self, rows: DriftRows, *, severity: int, seed: int) -> Drifted:
         """The rows after the drift; see ``Injector``."""
@@ -76,7 +78,9 @@ class NewItems:
 
     def fits(self, rows: DriftRows) -> str | None:
         """Why not; see ``Injector``."""
-        return _no_rows(rows)
+        if len(rows) > 0 and self.new_categories and _categories(rows):
+            return None
+        return _nothing_to_forget(rows, "item")
 
     def inject(self, rows: DriftRows, *, severity: int, seed: int) -> Drifted:
         """The rows after the drift; see ``Injector``."""
@@ -91,8 +95,29 @@ class NewItems:
         return _share_renamed(clean, drifted, "item_id")
 
 
-def _no_rows(rows: DriftRows) -> str | None:
-    return "there are no rows" if len(rows) == 0 else None
+def _nothing_to_forget(rows: DriftRows, owner: FeatureOwner) -> str | None:
+    """Why newness cannot be seen: what a model reads is that of a newcomer already."""
+    if len(rows) == 0:
+        return "there are no rows"
+    if any(feature.name == f"{owner}_id" for feature in rows.features):
+        return None
+
+    def has_past() -> bool:
+        blank = without_history(rows, owner, np.ones(len(rows), dtype=np.bool_))
+        return any(changed_cells(rows.rows[name], pd.Series(after)).any() for name, after in blank.items())
+
+    if rows.derived(("has past", owner), has_past):
+        return None
+    return f"{owner}_id is no feature, and no {owner} in these rows has a history: all are like new already"
+
+
+def _categories(rows: DriftRows) -> list[str]:
+    """Categorical features of items, their ids aside."""
+    return [
+        feature.name
+        for feature in rows.features
+        if feature.owner == "item" and feature.kind == "categorical" and feature.name not in COLUMN_NAMES
+    ]
 
 
 def _renamed(rows: DriftRows, owner: FeatureOwner, new: Bools, *, categories: bool = False) -> Drifted:
@@ -100,11 +125,8 @@ def _renamed(rows: DriftRows, owner: FeatureOwner, new: Bools, *, categories: bo
     name = f"{owner}_id"
     columns = without_history(rows, owner, new) | {name: unseen(rows.rows[name], new, which=which)}
     if categories:
-        columns |= {
-            feature.name: unseen(rows.rows[feature.name], new, which=np.zeros_like(which))
-            for feature in rows.features
-            if feature.owner == owner and feature.kind == "categorical" and feature.name not in COLUMN_NAMES
-        }
+        new_value = np.zeros_like(which)
+        columns |= {each: unseen(rows.rows[each], new, which=new_value) for each in _categories(rows)}
     figures = {"share_of_rows": float(new.mean()), f"new_{owner}s": float(len(np.unique(which[new])))}
     return Drifted(rows.with_columns(columns), tuple(columns), new, (), figures)
 

@@ -73,7 +73,9 @@ class LongerDelay:
             changed |= later
         drifted = replace(rows.with_columns(columns), observed_until=moment)
         figures = {"days": days, "share_of_rows_without_outcome": float(future.mean())}
-        note = f"outcomes as of {moment}, {days:g} days earlier"
+        note = (
+            f"outcomes as of {moment}, {days:g} days earlier: {future.mean():.0%} of the rows have none yet"
+        )
         return Drifted(drifted, tuple(columns), changed, (note,), figures)
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
