@@ -204,7 +204,8 @@ class StressSection:
 
     Attributes:
         scenarios: ``injector``, ``kind``, ``drift``, ``severity``, ``output``, ``metric``, ``value``,
-            ``low``, ``high``, ``clean``, ``reference``, ``skill``, ``reference_skill``, ``lift``, with their ends.
+            ``low``, ``high``, ``clean``, ``reference``, ``skill``, ``reference_skill``, ``lift`` and
+            their ends.
         days: ``days_since_training``, ``output``, ``metric``, ``value``, ``low``, ``high``, ``reference``.
         summary: as ``stress.json`` holds it.
     """

@@ -94,7 +94,7 @@ class Evidence:
         return np.asarray((np.stack(defined) * shares).sum(axis=0))
 
     def ladder(self, name: str, reading: Reading) -> Ladder | None:
-        """A reading along a ladder, severity 0 first; None where it is defined at no rung or not when clean."""
+        """A reading along a ladder, severity 0 first; None where no rung, or not the clean one, has it."""
         clean = reading(self.results.clean)
         rungs = [
             (severity, self.at(name, severity, reading))
