@@ -100,6 +100,11 @@ def test_it_is_an_injector_and_can_be_sent(name: str) -> None:
 
 
 @every_injector
+def test_its_file_says_what_its_defaults_are(name: str) -> None:
+    assert INJECTORS[name] == type(INJECTORS[name])()
+
+
+@every_injector
 def test_severity_0_gives_back_the_rows_themselves(name: str, clean: DriftRows) -> None:
     drifted = INJECTORS[name].inject(clean, severity=0, seed=0)
     assert drifted.rows is clean

@@ -59,13 +59,11 @@ class PreferenceRotation:
         if share is None:
             return unchanged(rows)
         names, _ = possible_features(rows, "item", self.feature)
-        clicks = clicked(rows)
         draw = click_steering(rows, names)
         mirror = _mirror(unit_codes(rows, "request"), np.nan_to_num(draw.rank, nan=0.5))
         turned = chances(rows, "user", seed, "preference_rotation") < share
         place = np.where(turned, mirror, np.arange(len(rows)))
-        # Only where a click comes or goes is anything different.
-        changed = turned & (clicks | clicks[place])
+        changed = place != np.arange(len(rows))
         columns = _moved(rows, place)
         figures = {"share_of_users": _share_of_users(rows, turned)}
         note = f"surrogate: turned users take {draw.said} for what they used to pass over"
