@@ -28,6 +28,8 @@ def changed_cells(before: pd.Series, after: pd.Series) -> Bools:
         differ = np.fromiter(
             (one is not other for one, other in zip(before, after, strict=True)), np.bool_, len(before)
         )
+    elif isinstance(before.dtype, pd.StringDtype) and before.dtype == after.dtype:
+        differ = before.ne(after).fillna(True).to_numpy(dtype=np.bool_)
     else:
         left, right = np.asarray(before), np.asarray(after)
         if before.dtype != after.dtype:
@@ -44,3 +46,11 @@ def changed_share(clean: DriftRows, drifted: Drifted, columns: Sequence[str]) ->
         return 0.0
     share = [changed_cells(clean.rows[name], drifted.rows.rows[name]).mean() for name in columns]
     return float(np.mean(share))
+
+
+def lost_share(clean: DriftRows, drifted: Drifted, columns: Sequence[str]) -> float:
+    """Share of the cells of some columns that had a value and have none, in [0, 1]; 0 without cells."""
+    if not columns or len(clean) == 0:
+        return 0.0
+    lost = [drifted.rows.rows[name].isna().mean() - clean.rows[name].isna().mean() for name in columns]
+    return float(np.mean(lost))

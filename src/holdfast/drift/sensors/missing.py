@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from holdfast.core.arrays import Bools, Floats
-from holdfast.drift.changed import changed_share
+from holdfast.drift.changed import lost_share
 from holdfast.drift.columns import any_features, blanked, numeric_features
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, shares, strength_at
@@ -57,7 +57,7 @@ class MissingAtRandom:
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
         """Share of the values that went missing."""
-        return changed_share(clean, drifted, drifted.changed_columns or ())
+        return lost_share(clean, drifted, drifted.changed_columns or ())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ class MissingByValue:
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
         """Share of the values that went missing."""
-        return changed_share(clean, drifted, drifted.changed_columns or ())
+        return lost_share(clean, drifted, drifted.changed_columns or ())
 
 
 def _chance(rank: Floats, strength: float) -> Floats:
