@@ -206,7 +206,8 @@ class StressSection:
         scenarios: ``injector``, ``kind``, ``drift``, ``severity``, ``output``, ``metric``, ``value``,
             ``low``, ``high``, ``clean``, ``reference``, ``skill``, ``reference_skill``, ``lift`` and
             their ends.
-        days: ``days_since_training``, ``output``, ``metric``, ``value``, ``low``, ``high``, ``reference``.
+        days: ``model``, ``days_since_training``, ``output``, ``metric``, ``value``, ``low``,
+            ``high``, ``reference``.
         summary: as ``stress.json`` holds it.
     """
 

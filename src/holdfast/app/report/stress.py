@@ -52,6 +52,7 @@ class StressView:
     days: Markup | str
     half_lives: list[str]
     levels: Markup | str
+    successors: bool
     errors: list[tuple[str, str, str]]
     left_out: list[tuple[str, str]]
     notes: list[tuple[str, str]]
@@ -97,6 +98,7 @@ def stress_view(section: StressSection) -> StressView:
         )
         if has_levels
         else "",
+        successors=bool((section.days["model"] == "retrained").any()),
         errors=[
             (output, number(each["mean"], decimals=2), number(each["relative_mean"], decimals=2))
             for output, each in summary["corruption_error"].items()
@@ -119,10 +121,18 @@ def verdict_of(score: Mapping[str, Any] | None) -> tuple[str, Tone]:
     if score["low"] is None:
         return f"{said}, without an interval", "unclear"
     if score["low"] > 0.0:
-        return f"{said}: worth more than the reference ranker when production moves", "good"
+        tone: Tone = "mixed" if _below(score) else "good"
+        return f"{said}: worth more than the reference ranker when production moves", tone
     if score["high"] < 0.0:
         return f"{said}: worth less than the reference ranker when production moves", "mixed"
     return f"{said}: cannot be told from the reference ranker when production moves", "unclear"
+
+
+def _below(score: Mapping[str, Any]) -> list[str]:
+    """Outputs whose whole interval lies below the reference."""
+    return [
+        output for output, each in score["by_output"].items() if each["high"] is not None and each["high"] < 0
+    ]
 
 
 def _points(each: Mapping[str, Any]) -> str:
@@ -146,13 +156,16 @@ def _sentences(summary: Mapping[str, Any]) -> Iterator[str]:
             )
             + f" instead of {score['worst_weight']:g}."
         )
+        below = _below(score)
+        if below:
+            yield f"Taken alone, {' and '.join(below)} would be served better by the reference."
     kinds = [each["drift"] for each in summary["ladders"].values()]
     counted = ", ".join(
         f"{kinds.count(kind)} {words}"
         for kind, words in (
             ("injected", "injected"),
             ("true", "true drift of the world"),
-            ("surrogate", "surrogates"),
+            ("surrogate", "by a surrogate"),
         )
         if kind in kinds
     )

@@ -107,19 +107,22 @@ def _line(place: Axes, lines: pd.DataFrame, *, colour: str) -> None:
 
 
 def days(table: pd.DataFrame, qualities: Mapping[str, str]) -> Figure:
-    """A panel an output: its metric by days since training, the reference dashed."""
+    """A panel an output: its metric by days since training, the reference dashed, successors dotted."""
     with mpl.rc_context(STYLE):
         figure, places = panels(len(qualities), height=180)
         for place, (output, metric) in zip(places, qualities.items(), strict=True):
-            rows = (
-                table[table["metric"] == metric].dropna(subset=["value"]).sort_values("days_since_training")
-            )
+            of_metric = table[table["metric"] == metric].dropna(subset=["value"])
+            of_metric = of_metric.sort_values("days_since_training")
+            rows = of_metric[of_metric["model"] == "this run"]
+            again = of_metric[of_metric["model"] == "retrained"]
             when = rows["days_since_training"].to_numpy()
             if rows["low"].notna().all() and len(rows):
                 low, high = (rows[end].to_numpy(dtype=float) for end in ("low", "high"))
                 place.fill_between(when, low, high, color=COLOURS[output], alpha=0.13, linewidth=0)
             place.plot(when, rows["value"], color=COLOURS[output], marker="o", markersize=4)
             place.plot(when, rows["reference"], color=MUTED, linestyle=(0, DASHES[1]), linewidth=1.5)
+            if len(again):
+                place.plot(again["days_since_training"], again["value"], color=INK, linestyle=(0, DASHES[2]))
             place.set_title(f"{output.capitalize()}: {words_for(metric.partition('/')[2]).label}")
             place.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
             place.yaxis.set_major_locator(MaxNLocator(nbins=5))

@@ -50,7 +50,7 @@ def lines(found: Comparison) -> Iterator[str]:
         yield f"{row['run']}   {score}"
     for output, stability in found.stability.items():
         tau = "undefined" if stability.tau is None else f"{stability.tau:.2f}"
-        stays = "the best clean run stays the best" if stability.winner_stays else "another run is best then"
+        stays = "the best clean run stays the best" if stability.winner_stays else "another is best then"
         yield f"{output}: Kendall's tau of clean order and order under stress {tau}; {stays}"
         line = found.lines[output]
         if line is not None:
@@ -59,5 +59,5 @@ def lines(found: Comparison) -> Iterator[str]:
                 f"{Path(run).name} {value:+.3f}"
                 for run, value in zip(rows["run"], rows["effective_robustness"], strict=True)
             )
-            doubt = "; few runs, so a line that proves little" if line.few_models else ""
-            yield f"{output}: effective robustness {residuals} (skill beyond what clean skill predicts{doubt})"
+            doubt = "; of few runs the line proves little" if line.few_models else ""
+            yield f"{output}: effective robustness {residuals} (skill not predicted by clean skill{doubt})"

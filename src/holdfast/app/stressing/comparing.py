@@ -1,4 +1,4 @@
-"""Stressed runs beside each other: does the clean order hold, who is more robust than expected, who is best."""
+"""Stressed runs beside each other: whether the clean order holds, who is more robust than expected."""
 
 from __future__ import annotations
 

@@ -113,22 +113,23 @@ class Evidence:
         ladders = self.results.suite.ladders
         return [name for name, drift in ladders.items() if kind_of(drift) != "label"]
 
-    def days_since_training(self) -> Floats:
-        """Of each day of the window, ``[T]``; the first day after the train window is 1."""
-        return np.array([day - self.last_train_day for day in self.results.days], dtype=np.float64)
+    def by_day(self, reading: Reading, *, later: bool = False) -> tuple[Floats, Floats, Floats]:
+        """A reading of the days of the window and, if asked, of those after it; without undefined days.
 
-    def by_day(self, reading: Reading) -> tuple[Floats, Floats, Floats]:
-        """Days since training ``[T]``, a reading ``[T, 1 + R]``, rows ``[T]``; without undefined days."""
+        Returns:
+            Days since training ``[T]``, of which the first day after the train window is 1; the reading
+            ``[T, 1 + R]``; rows ``[T]``.
+        """
         days, values, rows = [], [], []
-        for since, found in zip(self.days_since_training(), self.results.days.values(), strict=True):
+        for day, found in {**self.results.days, **(self.results.later_days if later else {})}.items():
             value = reading(found)
             if value is not None:
-                days.append(since)
+                days.append(day - self.last_train_day)
                 values.append(value)
                 rows.append(max(found.counts.values()))
         width = 1 + self.resampler.num_resamples
         stacked = np.stack(values) if values else np.zeros((0, width))
-        return np.array(days), stacked, np.array(rows, dtype=np.float64)
+        return np.array(days, dtype=np.float64), stacked, np.array(rows, dtype=np.float64)
 
     def of_output(self, output: str) -> OutputEvidence | None:
         """All that the ship score needs of one output; None where no ladder can be scored."""

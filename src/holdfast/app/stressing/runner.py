@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ class SuiteResults:
         clean: the clean window.
         scenarios: by name of the ladder, severity and seed.
         days: the clean window day by day, by days since 1970-01-01.
+        later_days: days after the window, with the same model, if the log has any.
         slices: values of categorical features on the clean window, ``feature=value``.
         slices_left_out: slices with too few rows.
         cost: seconds: ``forward``, ``total``, ``worlds`` (running worlds again, which is none of the two), by
@@ -44,6 +45,7 @@ class SuiteResults:
     clean: Conditions
     scenarios: dict[tuple[str, int, int], Conditions]
     days: dict[int, Conditions]
+    later_days: dict[int, Conditions]
     slices: dict[str, Conditions]
     slices_left_out: int
     cost: dict[str, Any]
@@ -57,6 +59,7 @@ def run_suite(
     fingerprint: str = "",
     worlds: DriftedWorld | None = None,
     slices: Sequence[str] = (),
+    later_days: Mapping[int, Conditions] | None = None,
     progress: Progress | None = None,
 ) -> SuiteResults:
     """Measure a ranker and the reference in every scenario, on every day and in every slice.
@@ -68,6 +71,7 @@ def run_suite(
             under the same fingerprint is not measured again.
         fingerprint: of everything that the results depend on beside the scenarios.
         worlds: for true drift; needed where the suite has any.
+        later_days: as measured already.
         slices: categorical features whose values are judged apart.
         progress: told before each scenario.
     """
@@ -109,7 +113,7 @@ def run_suite(
         "scenarios": len(scenarios),
         "scenarios_there_already": num_there,
     }
-    return SuiteResults(suite, clean, found, days, by_slice, left_out, cost)
+    return SuiteResults(suite, clean, found, days, dict(later_days or {}), by_slice, left_out, cost)
 
 
 def _measure(scene: Scene, scenario: Scenario, worlds: DriftedWorld | None) -> Conditions:

@@ -94,8 +94,7 @@ class Scene:
         judged = self._judged(window, Users(window.user, int(window.user.max(initial=-1)) + 1))
         self.judged = replace(judged, rows_of_user_day=np.bincount(window.user_day))
         self._of_model = self._predicted(window)
-        recency, active = habit_of(self.clean.rows)
-        inputs = ReferenceInputs(window.item, window.content_seconds, recency, active)
+        inputs = ReferenceInputs(window.item, window.content_seconds, *habit_of(self.clean.rows))
         self._of_reference = self.reference.predict(inputs, fusion=self.fusion)
         self._clean_of_model = judge(self.judged, self._of_model)
         self._clean_of_reference = judge(self.judged, self._of_reference)
@@ -135,10 +134,23 @@ class Scene:
             rows: raw, ``[M]``.
             users: of its rows; the codes of users of the clean window are theirs.
         """
-        recency, active = habit_of(rows)
-        inputs = ReferenceInputs(window.item, window.content_seconds, recency, active)
+        inputs = ReferenceInputs(window.item, window.content_seconds, *habit_of(rows))
         reference = self.reference.predict(inputs, fusion=self.fusion)
         return self._measured(self._judged(window, users), self._predicted(window), reference)
+
+    def elsewhere_by_day(
+        self, window: EncodedWindow, rows: pd.DataFrame, users: Users
+    ) -> dict[int, Conditions]:
+        """The same day by day, by local days since 1970-01-01."""
+        inputs = ReferenceInputs(window.item, window.content_seconds, *habit_of(rows))
+        model, reference = self._predicted(window), self.reference.predict(inputs, fusion=self.fusion)
+        judged = self._judged(window, users)
+        found = {}
+        for day in np.unique(window.day):
+            here = np.flatnonzero(window.day == day)
+            sides = (_rows_of(model, here), _rows_of(reference, here))
+            found[int(day)] = self._measured(judged.take(here), *sides)
+        return found
 
     def _predicted(self, window: EncodedWindow) -> Predictions:
         """The ranker's predictions by output, ``[M]`` each: one forward pass."""

@@ -22,6 +22,8 @@ class StressSettings:
         slices: categorical features whose values are judged apart, on the clean window; None for those of
             users and contexts, the most even ones first, at most three.
         least_rows: a slice with fewer rows is left out, and counted, at least 1.
+        retrained: folders of runs of later walk-forward folds, stressed: their days stand beside those of
+            this run's model, which nobody trained again.
         in_worlds: of ladders that are surrogates, the ladder of true drift that stands in on a world's log:
             there the world runs again with the change, and the test window is read anew, a few seconds each.
             Empty for surrogates everywhere.
@@ -34,6 +36,7 @@ class StressSettings:
     only: list[str] = field(default_factory=list)
     slices: list[str] | None = None
     least_rows: int = 200
+    retrained: list[str] = field(default_factory=list)
     in_worlds: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

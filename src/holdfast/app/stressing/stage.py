@@ -14,7 +14,9 @@ from holdfast.app.run import Run
 from holdfast.app.stressing import sayings as told
 from holdfast.app.stressing.building import scene_of, sliced_features
 from holdfast.app.stressing.evidence import Evidence
-from holdfast.app.stressing.runner import SuiteResults, fingerprint_of, run_suite
+from holdfast.app.stressing.known_users import known_users
+from holdfast.app.stressing.later_days import days_of_later_folds, days_of_successors
+from holdfast.app.stressing.runner import fingerprint_of, run_suite
 from holdfast.app.stressing.scene import Scene
 from holdfast.app.stressing.suite import Scenario, Suite, fitting_suite
 from holdfast.app.stressing.summary import summary_of
@@ -33,7 +35,11 @@ def stress_run(run: Run) -> None:
     ranker = run.trained_ranker()
     with run.console.working("stress", "fitting the reference, predicting the clean window"):
         scene = scene_of(plan, prepared, ranker)
-        worlds = drifted_world(plan, prepared, scene.clean.rows["user_id"], scene.window.user)
+        known = known_users(scene.clean.rows["user_id"], scene.window.user)
+        worlds = drifted_world(plan, prepared, known)
+        last_train_day = local_day(prepared.bounds["train"].end, prepared.card.time_zone) - 1
+        successors = days_of_successors(plan.stress.retrained, last_train_day=last_train_day)
+        later_days = days_of_later_folds(scene, plan, prepared, known)
     suite = fitting_suite(plan.ladders, plan.stress, scene.clean, in_world=worlds is not None)
     slices = sliced_features(scene.clean, plan.stress.slices)
     for line_of_text in told.before(suite):
@@ -47,11 +53,12 @@ def stress_run(run: Run) -> None:
             fingerprint=fingerprint,
             worlds=worlds,
             slices=slices,
+            later_days=later_days,
             progress=StressProgress(line),
         )
     _forget_others(run, fingerprint)
-    evidence = evidence_of(run, scene, results)
-    tables = StressTables(evidence, plan.evaluation.level)
+    evidence = Evidence(results, scene.resampler, last_train_day)
+    tables = StressTables(evidence, plan.evaluation.level, successors)
     metrics = tables.metrics()
     summary = {"fingerprint": fingerprint, **summary_of(evidence, level=plan.evaluation.level)}
     run.save_tables(tables.by_name())
@@ -62,13 +69,6 @@ def stress_run(run: Run) -> None:
         run.console.say("stress", line_of_text)
     for warning in told.doubts(summary):
         run.console.warn("stress", warning)
-
-
-def evidence_of(run: Run, scene: Scene, results: SuiteResults) -> Evidence:
-    """What was measured, read with the days since training."""
-    prepared = run.prepared
-    last_day = local_day(prepared.bounds["train"].end, prepared.card.time_zone) - 1
-    return Evidence(results, scene.resampler, last_day)
 
 
 def run_fingerprint(run: Run, scene: Scene, ranker: Ranker) -> str:

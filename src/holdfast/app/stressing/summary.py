@@ -109,10 +109,8 @@ def _worst(evidence: Evidence, output: str) -> dict[str, Any]:
         ),
         "day": smallest(
             {
-                f"day {since:g} after training": lift(each)
-                for since, each in zip(
-                    evidence.days_since_training(), evidence.results.days.values(), strict=True
-                )
+                f"day {day - evidence.last_train_day} after training": lift(each)
+                for day, each in evidence.results.days.items()
             }
         ),
         "slice": smallest({name: lift(each) for name, each in evidence.results.slices.items()}),
@@ -121,7 +119,7 @@ def _worst(evidence: Evidence, output: str) -> dict[str, Any]:
 
 def _half_life(evidence: Evidence, output: str, *, level: float) -> dict[str, Any] | None:
     """Of the skill: half of what the model knows beyond chance."""
-    days, values, rows = evidence.by_day(evidence.skill_of(output))
+    days, values, rows = evidence.by_day(evidence.skill_of(output), later=True)
     if np.unique(days).size < 2:
         return None
     found = half_life(days, values, weight=rows, level=level)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from holdfast.app.stressing.conditions import Conditions
-from holdfast.app.stressing.evidence import CHANCE, Evidence, interval
+from holdfast.app.stressing.evidence import CHANCE, Evidence, Reading, interval
 from holdfast.app.stressing.suite import kind_of
 from holdfast.core.arrays import Floats
 from holdfast.drift.world_drift import WorldDrift
@@ -19,6 +19,7 @@ from holdfast.evaluation.robustness.curves import breakdown_severity, corruption
 from holdfast.evaluation.robustness.ship_score import PARTS
 
 CALIBRATION = "/calibration"
+POINTS = ("skill", "reference_skill", "lift")
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,12 @@ class StressTables:
     Attributes:
         evidence: of the suite.
         level: of the intervals.
+        retrained: days of the runs that were trained again later, as ``later_days`` gives them.
     """
 
     evidence: Evidence
     level: float
+    retrained: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def by_name(self) -> dict[str, pd.DataFrame]:
         """By file name."""
@@ -97,15 +100,20 @@ class StressTables:
 
     def _points(self, name: str, severity: int, output: str) -> tuple[Floats | None, ...]:
         """Skill, the reference's skill, and the lift."""
+        if severity == 0:
+            return self._points_of(self.evidence.results.clean, output)
+        return tuple(self.evidence.at(name, severity, read) for read in self._readings(output))
+
+    def _points_of(self, found: Conditions, output: str) -> tuple[Floats | None, ...]:
+        return tuple(read(found) for read in self._readings(output))
+
+    def _readings(self, output: str) -> tuple[Reading, ...]:
         evidence = self.evidence
-        readings = (
+        return (
             evidence.skill_of(output),
             evidence.skill_of(output, reference=True),
             evidence.lift_of(output),
         )
-        if severity == 0:
-            return tuple(read(evidence.results.clean) for read in readings)
-        return tuple(evidence.at(name, severity, read) for read in readings)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
@@ -166,23 +174,28 @@ class StressTables:
 
     @cached_property
     def days(self) -> pd.DataFrame:
-        """A row a day and metric of the clean window, with days since training."""
-        since = dict(
-            zip(self.evidence.results.days, self.evidence.days_since_training().tolist(), strict=True)
-        )
+        """A row a day and metric of the clean window and of the days after it, with days since training."""
+        results = self.evidence.results
         rows = [
-            {"day": day, "days_since_training": int(since[day]), **row}
-            for day, found in self.evidence.results.days.items()
-            for row in self._plain(found)
+            {
+                "model": "this run",
+                "window": window,
+                "day": day,
+                "days_since_training": day - self.evidence.last_train_day,
+                **row,
+            }
+            for window, found in (("test", results.days), ("later", results.later_days))
+            for day, each in found.items()
+            for row in self._plain(each)
         ]
-        table = pd.DataFrame(rows)
+        table = pd.concat([pd.DataFrame(rows), self.retrained], ignore_index=True)
         table["date"] = pd.to_datetime(table["day"], unit="D")
         return table
 
     @cached_property
     def slices(self) -> pd.DataFrame:
         """A row a slice and metric of the clean window."""
-        columns = ["slice", "metric", "output", "value", "low", "high", "reference", "lift", "n", "note"]
+        columns = ["slice", "metric", "output", "value", "low", "high", "reference", *POINTS, "n", "note"]
         rows = [
             {"slice": name, **row}
             for name, found in self.evidence.results.slices.items()
@@ -194,7 +207,7 @@ class StressTables:
         qualities = {metric: output for output, metric in self.evidence.quality_of.items()}
         for metric in self._metrics():
             value, low, high = _interval(found.model.get(metric), metric, level=self.level)
-            lift = self.evidence.lift_of(qualities[metric])(found) if metric in qualities else None
+            points = self._points_of(found, qualities[metric]) if metric in qualities else (None,) * 3
             yield {
                 "metric": metric,
                 "output": metric.split("/")[0],
@@ -202,7 +215,10 @@ class StressTables:
                 "low": low,
                 "high": high,
                 "reference": _interval(found.reference.get(metric), metric, level=self.level)[0],
-                "lift": None if lift is None else float(lift[0]),
+                **{
+                    name: None if each is None else float(each[0])
+                    for name, each in zip(POINTS, points, strict=True)
+                },
                 "n": found.counts.get(metric, 0),
                 "note": "undefined" if metric in found.undefined else "",
             }
@@ -262,9 +278,8 @@ def _interval(
 
 def _point_columns(points: tuple[Floats | None, ...] | None, *, level: float) -> dict[str, float | None]:
     """Points; only the metric that says how good an output is has any."""
-    names = ("skill", "reference_skill", "lift")
     found: dict[str, float | None] = {}
-    for name, values in zip(names, points or (None, None, None), strict=True):
+    for name, values in zip(POINTS, points or (None, None, None), strict=True):
         value, low, high = (None, None, None) if values is None else interval(values, level=level)
         found |= {name: value, f"{name}_low": low, f"{name}_high": high}
     del found["reference_skill_low"], found["reference_skill_high"]
