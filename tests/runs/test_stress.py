@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -71,7 +70,7 @@ def test_parts_and_outputs_add_up_to_the_ship_score(stressed):
 def test_a_world_drifts_itself_and_the_surrogate_is_left_out_with_its_reason(stressed):
     found = summary(stressed)
     assert found["ladders"]["world_clickbait_fatigue"]["drift"] == "true"
-    assert "true drift world_clickbait_fatigue stands in" in found["left_out"]["clickbait_fatigue"]
+    assert "true drift world_clickbait_fatigue stands in for it" in found["left_out"]["clickbait_fatigue"]
     assert found["left_out"]["noise"] == "not among stress.only"
     # Interest and promises move clicks less and less: clicks become harder to tell.
     table = pd.read_parquet(stressed.tables / "stress.parquet")
@@ -152,36 +151,38 @@ def test_runs_are_compared(stressed, copied, command):
     assert (nowhere.code, "was not stressed" in nowhere.err) == (2, True)
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["stress.severities=[6]"], "severity is 6; it goes from 0"),
-        (["stress.severities=[0,1]"], "always there; leave it out"),
-        (["stress.severities=[]"], "give at least one, rising"),
-        (["stress.only=[nois]"], "stress.only names 'nois', which the suite 'quick' does not hold"),
-        (["+drift=season_remix"], "season_remix belong to the held-out family"),
-        (
-            ["stress.only=[clickbait_fatigue]", "stress.in_worlds.clickbait_fatigue=gone"],
-            "lets 'gone' stand in",
-        ),
-        (["stress.seeds=[1,1]"], "give different whole numbers"),
-        (["drift.noise.strengths=[1]"], "drift.noise: "),
-        (["stress.slices=[nothing]"], "stress.slices names ['nothing']; the categorical features are"),
-    ],
-)
-def test_bad_input_says_what_to_do_and_touches_nothing(copied, command, words, said):
-    before = (
-        Path(copied.path / "config.yaml").read_bytes() if not words[0].startswith("stress.slices") else None
-    )
-    refused = command("run", f"run_dir={copied.path}", AGAIN, *words)
-    assert refused.code == 2, refused.out
-    assert said in refused.err
-    assert before is None or Path(copied.path / "config.yaml").read_bytes() == before
+def test_what_cannot_be_asked_of_a_saved_run_touches_nothing(copied, command):
+    before = copied.config_file.read_bytes()
+    refused = command("run", f"run_dir={copied.path}", AGAIN, "stress.only=[nois]")
+    assert refused.code == 2
+    assert "stress.only names 'nois', which the suite 'quick' does not hold" in refused.err
+    assert copied.config_file.read_bytes() == before
 
 
 def test_nothing_left_of_a_suite_is_an_error_that_counts_why(copied, command):
-    # Noise needs numbers; without a column of that name there is nothing to shake.
     words = ["stress.only=[noise]", "drift.noise.columns=[gone]"]
     refused = command("run", f"run_dir={copied.path}", AGAIN, *words)
     assert refused.code == 2
+    assert "nothing of the suite 'quick' is left for this log: segment_remix" not in refused.out
     assert "nothing of the suite 'quick' is left for this log" in refused.err
+
+
+def test_later_folds_show_decay_with_and_without_retraining(new_run, command):
+    words = ["data.num_days=24", "split.num_folds=2", "split.test_days=2", "split.maturity_days=3"]
+    words += ["horizon_days=3", "trainer.max_epochs=1", "stages=[prepare,fit,stress]"]
+    only = ["stress.only=[noise]", "stress.severities=[5]"]
+    later = new_run([*words, "split.fold=1", *only])
+    first = new_run([*words, "split.fold=0", *only, f"stress.retrained=[{later.path}]"])
+    days = pd.read_parquet(first.tables / "stress_days.parquet")
+    auc = days[days["metric"] == "click/auc"]
+    mine = auc[auc["model"] == "this run"]
+    assert mine["days_since_training"].tolist() == [4, 5, 6, 7]
+    assert mine["window"].tolist() == ["test", "test", "later", "later"]
+    again = auc[auc["model"] == "retrained"]
+    assert again["days_since_training"].tolist() == [6, 7]
+    assert again["day"].tolist() == mine["day"].tolist()[2:]
+    # The successor has seen two days more, so it is another model, judged by the same rows.
+    assert again["n"].tolist() == mine["n"].tolist()[2:]
+    assert again["value"].tolist() != mine["value"].tolist()[2:]
+    refused = command("run", f"run_dir={later.path}", AGAIN, *only, f"stress.retrained=[{first.path}]")
+    assert (refused.code, "was trained no later than this run" in refused.err) == (2, True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from holdfast.app.stressing.comparing import Comparison, best_run, compare_runs
 from holdfast.core.errors import UserError
 
@@ -45,8 +47,8 @@ def compare_command(words: Sequence[str]) -> int:
 def lines(found: Comparison) -> Iterator[str]:
     """What is printed of a comparison."""
     for row in found.runs.sort_values("ship_score", ascending=False).to_dict("records"):
-        ends = "" if row["low"] is None else f" [{row['low']:.1f}, {row['high']:.1f}]"
-        score = "no ship score" if row["ship_score"] is None else f"ship score {row['ship_score']:.1f}{ends}"
+        ends = "" if pd.isna(row["low"]) else f" [{row['low']:.1f}, {row['high']:.1f}]"
+        score = "no ship score" if pd.isna(row["ship_score"]) else f"ship score {row['ship_score']:.1f}{ends}"
         yield f"{row['run']}   {score}"
     for output, stability in found.stability.items():
         tau = "undefined" if stability.tau is None else f"{stability.tau:.2f}"

@@ -134,14 +134,15 @@ def fit_reference(
     click = dwell = share = None
     if "click" in train.objectives:
         known = train.known[:, train.index_of("click")]
-        click = fit_item_means(train.item[known], train.value[known, train.index_of("click")])
+        if known.any():
+            click = fit_item_means(train.item[known], train.value[known, train.index_of("click")])
     if "dwell" in train.objectives:
         index = train.index_of("dwell")
         # Over all rows, a row that was not opened is a stay of 0 seconds.
         stays = train.known[:, index] & (train.value[:, index] > 0.0)
         seconds, content = train.value[stays, index], train.content_seconds[stays]
-        dwell = fit_item_means(train.item[stays], seconds)
+        dwell = fit_item_means(train.item[stays], seconds) if stays.any() else None
         finite = np.isfinite(content)
-        if finite.mean() > 0.5:
+        if dwell is not None and finite.mean() > 0.5:
             share = float(seconds[finite].sum(dtype=np.float64) / content[finite].sum(dtype=np.float64))
     return ReferenceRanker(click, dwell, share, habit, horizon)

@@ -134,7 +134,7 @@ def fitting_suite(
         elif isinstance(drift, WorldDrift):
             reason = None if in_world else "true drift takes a world that can run again (data=world)"
         elif in_world and name in stand_ins:
-            reason = f"a surrogate, for which the true drift {stand_ins[name]} stands in on a world's log"
+            reason = f"on a world's log the true drift {stand_ins[name]} stands in for it"
         else:
             reason = drift.fits(clean)
         if reason is None:

@@ -44,7 +44,7 @@ class DriftedWorld:
         """The test window of the world with the change, encoded; its raw rows; its users.
 
         Until the change the world is what it was, day by day, so that model, encoder and history before the
-        window stay what they are.
+        window stay what they are. (A new market is the exception: its members have never been there before.)
 
         Raises:
             UserError: the world does not know the schedule, or nobody is left to judge by.
