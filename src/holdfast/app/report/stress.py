@@ -199,7 +199,8 @@ def _cell(each: Mapping[str, Any]) -> Cell:
 
 def _waterfall(score: Mapping[str, Any], *, name: str) -> Markup:
     steps = [
-        each["value"] if part == "clean_lift" else -each["value"] for part, each in score["parts"].items()
+        each["value"] if part == "clean_lift" else 0.0 - each["value"]
+        for part, each in score["parts"].items()
     ]
     figure = stress_figures.waterfall(list(PART_WORDS.values()), steps, score)
     return inline_svg(figure, name=f"{name}-parts", description="how the ship score is made of its parts")
