@@ -60,9 +60,9 @@ def read(page: str) -> Reader:
 
 
 @pytest.fixture(scope="module")
-def page(made_content: ModuleType) -> str:
+def page(made_content: ModuleType, made_stress: ModuleType) -> str:
     """The page with everything on it, made once."""
-    return build_report(made_content.full())
+    return build_report(replace(made_content.full(), stress=[made_stress.section()]))
 
 
 @pytest.fixture
@@ -78,6 +78,7 @@ def few(full: ReportContent) -> ReportContent:
         data=data,
         counterfactual=None,
         closed_loop=None,
+        stress=(),
     )
 
 
