@@ -15,6 +15,8 @@ from holdfast.app.counterfactual.settings import CounterfactualSettings
 from holdfast.app.schema import TARGET, build, check, schema_of
 from holdfast.app.settings import RunSettings
 from holdfast.app.simulating.contenders import ContenderSettings
+from holdfast.app.stressing.settings import StressSettings
+from holdfast.app.stressing.suite import check_suite
 from holdfast.core.errors import UserError
 from holdfast.core.protocols import FittedFusion, Fusion, Head, Interaction, Mixture, SequenceEncoder
 from holdfast.core.return_head import ReturnHead
@@ -49,10 +51,12 @@ GROUPS = (
     "counterfactual",
     "simulation",
     "policy",
+    "stress",
+    "drift",
     "tracking",
 )
 SINGLE_COMPONENTS = (
-    *(group for group in GROUPS if group not in ("model", "objective", "policy")),
+    *(group for group in GROUPS if group not in ("model", "objective", "policy", "drift")),
     "model.ranker",
     "model.sequence",
     "model.interaction",
@@ -90,6 +94,8 @@ class Plan:
     counterfactual: CounterfactualSettings
     simulation: SimulationSettings
     contenders: dict[str, ContenderSettings]
+    stress: StressSettings
+    ladders: dict[str, Any]
     tracking: Wandb
 
 
@@ -135,7 +141,7 @@ def plan(config: DictConfig) -> Plan:
         key: build(config, key)
         for key in (
             *("split", "history", "encoder", "optimizer", "trainer", "evaluation"),
-            *("calibration", "counterfactual", "simulation", "tracking"),
+            *("calibration", "counterfactual", "simulation", "stress", "tracking"),
         )
     }
     made["fusion"] = _kind(config, "fusion", Fusion)
@@ -154,6 +160,7 @@ def plan(config: DictConfig) -> Plan:
         estimator=_estimator(config, heads),
         balance=_kind(config, "objective.balance", Balance),
         contenders=_contenders(config),
+        ladders=_ladders(config, made["stress"]),
         **made,
     )
 
@@ -171,6 +178,22 @@ def _contenders(config: DictConfig) -> dict[str, ContenderSettings]:
         made[name] = _kind(config, f"policy.{name}", ContenderSettings)
         if "/" in name or name.startswith("."):
             raise UserError(f"policy.{name}: a contender's name becomes a folder: no slashes, no leading dot")
+    return made
+
+
+def _ladders(config: DictConfig, settings: StressSettings) -> dict[str, Any]:
+    """The drifts of the suite, in its order; an empty suite is refused when it is to be climbed."""
+    made: dict[str, Any] = {}
+    for name in map(str, OmegaConf.select(config, "drift") or ()):
+        node = OmegaConf.select(config, f"drift.{name}")
+        if not isinstance(node, DictConfig) or TARGET not in node:
+            raise UserError(
+                f"drift.{name} is no drift; add one with +drift@drift.{name}=OPTION, and start a file of "
+                f"your own with '# @package drift.{name}'"
+            )
+        made[name] = build(config, f"drift.{name}")
+    if made:
+        check_suite(made, settings)
     return made
 
 

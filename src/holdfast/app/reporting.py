@@ -25,6 +25,7 @@ from holdfast.app.report.content import (
     Verdict,
 )
 from holdfast.app.run_folder import RunFolder
+from holdfast.app.stressing.reporting import stress_headlines, stress_sections
 from holdfast.app.verdict import Metrics, headlines, verdict, warnings_of
 from holdfast.core.files import read_json
 
@@ -35,6 +36,7 @@ PARTS = {
     "results": "evaluate",
     "daily": "evaluate",
     "fusion": "evaluate",
+    "stress": "stress",
     "counterfactual": "counterfactual",
     "bundle": "export",
     "closed_loop": "simulate",
@@ -62,7 +64,10 @@ def report_content(folder: RunFolder, prepared: PreparedRun | None) -> ReportCon
         question=_question(config.get("question"), loop, alone=summary is None),
         experiment=config["name"],
         created=manifest["started_at"],
-        headlines=loop_headlines(loop) if loop is not None and not test else headlines(test),
+        headlines=[
+            *(loop_headlines(loop) if loop is not None and not test else headlines(test)),
+            *stress_headlines(folder),
+        ],
         warnings=[
             *(warnings_of(summary, fit, test) if summary is not None else []),
             *(loop_warnings(loop) if loop is not None else []),
@@ -76,6 +81,7 @@ def report_content(folder: RunFolder, prepared: PreparedRun | None) -> ReportCon
         calibration=_calibration(folder) if metrics else {},
         daily=_daily(folder) if metrics else pd.DataFrame(),
         fusion=fusion_section(folder, config, dict(metrics)),
+        stress=stress_sections(folder),
         counterfactual=counterfactual_section(folder),
         closed_loop=loop,
         learning=_learning(folder, fit),

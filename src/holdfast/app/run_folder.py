@@ -28,6 +28,8 @@ CHANGEABLE = (
     "simulation",
     "policy",
     "calibration",
+    "stress",
+    "drift",
     "fusion",
     "tracking",
     "tags",
@@ -53,6 +55,7 @@ class RunFolder:
         self.simulation = path / "simulation"
         self.counterfactual_file = path / "counterfactual.json"
         self.simulation_file = path / "simulation.json"
+        self.stress = path / "stress"
         self._state_file = path / STATE_FILE
 
     @property

@@ -36,6 +36,7 @@ from holdfast.app.settings import STAGES, RunSettings
 from holdfast.app.simulating.contenders import need_the_runs_model
 from holdfast.app.stage_order import REPORTED, needs, resting_on
 from holdfast.app.stages import STAGE_FUNCTIONS
+from holdfast.app.stressing.suite import check_suite
 from holdfast.core.errors import UserError
 from holdfast.core.files import clear_unfinished, read_json, write_json
 from holdfast.models.calibration.settings import CalibrationSettings
@@ -132,6 +133,8 @@ def _refuse(folder: RunFolder, plan: Plan, outdated: Sequence[str] = ()) -> None
     if "calibrate" in stages and "prepare" in done and "prepare" not in stages:
         prepared_before = PreparedRun(folder.prepared)
         check_after_training(plan, prepared_before.encoder().schema, prepared_before.objectives)
+    if "stress" in stages and not (settings.resume and "stress" in done):
+        check_suite(plan.ladders, plan.stress)
     if "counterfactual" in stages and not (settings.resume and "counterfactual" in done):
         from holdfast.app.counterfactual.checks import check_counterfactual
 
@@ -207,6 +210,8 @@ def _reconcile(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) 
             "stages=[...], or choose another run_dir"
         )
     final = completed(saved, asked)
+    if touched & {"stress", "drift"}:
+        touched |= {"stress", "drift"}  # a suite is both: its settings, and the drifts that it holds
     for key in touched & set(CHANGEABLE):
         final[key] = asked[key]
     final["resume"] = bool(asked.get("resume", False))
@@ -223,6 +228,7 @@ def completed(saved: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str,
 
 MADE_WITH = {
     "calibrate": ("calibration", "fusion"),
+    "stress": ("stress", "drift", "calibration", "fusion", "evaluation"),
     "counterfactual": ("counterfactual", "calibration", "fusion"),
     "simulate": ("simulation", "policy", "calibration", "fusion"),
 }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-STAGES = ("prepare", "fit", "calibrate", "evaluate", "counterfactual", "simulate", "export", "report")
+STAGES = (
+    *("prepare", "fit", "calibrate", "evaluate", "stress"),
+    *("counterfactual", "simulate", "export", "report"),
+)
 DEFAULT_STAGES = ("prepare", "fit", "calibrate", "evaluate", "export", "report")
 
 

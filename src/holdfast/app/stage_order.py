@@ -14,6 +14,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "fit": ("prepare",),
     "calibrate": ("prepare", "fit"),
     "evaluate": ("prepare", "fit"),  # and calibrate, for these, where anything is fitted there
+    "stress": ("prepare", "fit"),
     "counterfactual": ("prepare", "fit"),
     "simulate": (),  # and prepare and fit, where the run's own model takes part
     "export": ("prepare", "fit"),
@@ -23,6 +24,7 @@ REPORTED = ("prepare", "simulate")
 """A report needs at least one of them."""
 RESTS_ALSO_ON = {
     "evaluate": ("calibrate",),
+    "stress": ("calibrate",),
     "counterfactual": ("calibrate",),
     "simulate": ("prepare", "fit", "calibrate"),
     "export": ("calibrate",),
@@ -31,7 +33,7 @@ RESTS_ALSO_ON = {
 """Stages that a result is made from where they were done."""
 
 
-SERVES_THE_MODEL = ("evaluate", "counterfactual", "export")
+SERVES_THE_MODEL = ("evaluate", "stress", "counterfactual", "export")
 """Stages that use the model as it would be served: with its calibration and its fusion."""
 
 

@@ -119,6 +119,13 @@ def _reach(plan: Plan, predicted: Sequence[int]) -> str:
     return f"{type(plan.heads['retention']).__name__} predicts {list(predicted)} of {horizon} days"
 
 
+def stress(run: Run, *, resume: bool) -> None:
+    """Put drift into the test window, ladder by ladder, and score what is left of the ranker."""
+    from holdfast.app.stressing.stage import stress_run
+
+    stress_run(run)
+
+
 def counterfactual(run: Run, *, resume: bool) -> None:
     """Ask what the trained model would have earned where another policy served, if the log can say."""
     from holdfast.app.counterfactual import sayings as told
@@ -231,6 +238,7 @@ STAGE_FUNCTIONS: dict[str, Callable[..., None]] = {
     "fit": fit,
     "calibrate": calibrate,
     "evaluate": evaluate,
+    "stress": stress,
     "counterfactual": counterfactual,
     "simulate": simulate,
     "export": export,

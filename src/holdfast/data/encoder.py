@@ -132,7 +132,7 @@ class Encoder:
             categorical=self._categorical(frame),
             numeric=self._numeric(frame),
             lists=without_torn_gaps(self.schema.lists, lists),
-            content_seconds=_content_seconds(frame),
+            content_seconds=content_seconds_of(frame),
         )
 
     def _target_of(self, sequence: Feature) -> str:
@@ -266,7 +266,8 @@ def _values(frame: pd.DataFrame, feature: Feature) -> pd.Series | Keys:
     return flatten(frame[feature.name])[1] if feature.is_list else frame[feature.name]
 
 
-def _content_seconds(frame: pd.DataFrame) -> NDArray[np.float32]:
+def content_seconds_of(frame: pd.DataFrame) -> NDArray[np.float32]:
+    """Length of each row's content, float32 ``[N]``; ``inf`` where nothing caps dwell."""
     if CONTENT_COLUMN not in frame:
         return np.full(len(frame), np.inf, dtype=np.float32)
     with np.errstate(over="ignore"):

@@ -201,6 +201,24 @@ class CounterfactualSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StressSection:
+    """What was left of a ranker when conditions changed; see docs/stress.md.
+
+    Attributes:
+        scenarios: ``injector``, ``kind``, ``drift``, ``severity``, ``output``, ``metric``, ``value``,
+            ``low``, ``high``, ``clean``, ``reference``, ``skill``, ``reference_skill``, ``lift`` and
+            their ends.
+        days: ``model``, ``days_since_training``, ``output``, ``metric``, ``value``, ``low``,
+            ``high``, ``reference``.
+        summary: as ``stress.json`` holds it.
+    """
+
+    scenarios: pd.DataFrame
+    days: pd.DataFrame
+    summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportContent:
     """Everything on the page. A part that is None or empty is replaced by a line that says that it is absent.
 
@@ -223,8 +241,10 @@ class ReportContent:
         fusion: what was fitted after training, and what other fusions would give.
         counterfactual: what policies would have earned on the logged requests.
         closed_loop: contenders serving a world, day by day.
+        stress: a section a suite.
         absent: why a part is not there, by its name: an objective, or ``results``, ``daily``,
-            ``counterfactual``, ``closed_loop``, ``learning``, ``data``, ``propensity``, ``bundle``.
+            ``counterfactual``, ``closed_loop``, ``stress``, ``learning``, ``data``, ``propensity``,
+            ``bundle``.
         command: what was typed.
         config: the resolved settings as YAML.
         manifest: versions, fingerprint, seeds, machine; nested mappings of plain values.
@@ -244,6 +264,7 @@ class ReportContent:
     fusion: FusionSection | None = None
     counterfactual: CounterfactualSection | None = None
     closed_loop: ClosedLoopSection | None = None
+    stress: Sequence[StressSection] = ()
     learning: LearningSection | None = None
     data: DataSection | None = None
     propensity: PropensitySection | None = None

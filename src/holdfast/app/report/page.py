@@ -18,6 +18,7 @@ from holdfast.app.report.counterfactual import counterfactual_view
 from holdfast.app.report.fusion import fusion_view
 from holdfast.app.report.gates import gates_view
 from holdfast.app.report.metric_lines import metric_table
+from holdfast.app.report.stress import stress_view
 from holdfast.app.report.svg import inline_svg
 
 OBJECTIVES = {
@@ -68,6 +69,7 @@ def build_report(content: ReportContent) -> str:
         counterfactual=None
         if content.counterfactual is None
         else counterfactual_view(content.counterfactual),
+        stress=[stress_view(section) for section in content.stress],
         daily=_daily(content),
         learning=_learning(content),
         timeline=_timeline(content),
