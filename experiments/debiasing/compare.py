@@ -17,14 +17,15 @@ import torch
 from coat import Coat, read_ratings, split
 from figure import draw
 from learning import METHODS, Grid, best_of_grid
-from scipy.stats import t
 from scores import auc, auc_by_user, ndcg_by_user
 
 from holdfast.core.errors import UserError
 from holdfast.core.random import generator
+from holdfast.evaluation.over_seeds import mean_over_seeds
 
 HERE = Path(__file__).parent
 CUTOFF = 5
+LEVEL = 0.95
 MEASURES = ("auc", "ndcg@5", "ndcg@5_or_1", "mse", "user_auc")
 """NDCG twice: over users with a high rating, and as published code has it, where a user without one has 1."""
 
@@ -93,26 +94,18 @@ def summary(runs: pd.DataFrame, ndcg_SMU: np.ndarray) -> pd.DataFrame:
         for measure in MEASURES:
             wide = runs.pivot_table(index="seed", columns="method", values=measure)
             row[measure] = wide[name].mean()
-            row[f"{measure}_low"], row[f"{measure}_diff"], row[f"{measure}_high"] = interval(
-                (wide[name] - wide["naive"]).to_numpy()
-            )
+            found = mean_over_seeds((wide[name] - wide["naive"]).to_numpy(), level=LEVEL)
+            row |= {f"{measure}_low": found.low, f"{measure}_diff": found.mean, f"{measure}_high": found.high}
         difference_SU = ndcg_SMU[:, place] - ndcg_SMU[:, 0]
         # Some users have no high rating in any split, and so no NDCG.
         both = np.nanmean(difference_SU[:, ~np.isnan(difference_SU).all(axis=0)], axis=0)
-        row["users_low"], _, row["users_high"] = interval(both)
-        row["users_better"] = float((both > 0).sum() / (both != 0).sum()) if place else float("nan")
+        over_users = mean_over_seeds(both, level=LEVEL)
+        row["users_low"], row["users_high"] = over_users.low, over_users.high
+        differing = (both != 0).sum()
+        row["users_better"] = float((both > 0).sum() / differing) if differing else float("nan")
         row["mean_predicted"] = runs.loc[runs["method"] == name, "mean_predicted"].mean()
         made.append(row)
     return pd.DataFrame(made)
-
-
-def interval(differences: np.ndarray) -> tuple[float, float, float]:
-    """Lower end, mean and upper end of a mean's 95 % interval, by Student's t; NaN ends for one value."""
-    mean = float(differences.mean())
-    if len(differences) < 2:
-        return float("nan"), mean, float("nan")
-    half = float(t.ppf(0.975, len(differences) - 1) * differences.std(ddof=1) / np.sqrt(len(differences)))
-    return mean - half, mean, mean + half
 
 
 def _arguments() -> argparse.Namespace:

@@ -21,8 +21,10 @@ from world_arms import HORIZON_DAYS, Arm, arms, predicted, trained, weighted_log
 from world_figure import draw
 from world_logs import LOGS, Candidates, candidates_of, logged, policy_of, same_size
 from world_scores import scores, user_day_scores
+from world_tables import errors_table, level_and_order_table
 
 from holdfast.core.arrays import Floats
+from holdfast.core.marked_text import write_between
 from holdfast.data.encoder import EncoderSettings
 from holdfast.data.history import TrailingHistory
 from holdfast.data.preparation import Prepared, prepare_windows
@@ -245,6 +247,12 @@ def run(study: Study, seeds: list[int], *, processes: int) -> pd.DataFrame:
     return pd.DataFrame([row for rows in found for row in rows])
 
 
+def write_readme(table: pd.DataFrame) -> None:
+    """Put the two tables where the README shows them."""
+    write_between(HERE / "README.md", errors_table(table), name="errors")
+    write_between(HERE / "README.md", level_and_order_table(table), name="level and order")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the comparison, write tables and the figure, print the summary."""
     parser = argparse.ArgumentParser(
@@ -258,6 +266,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=1, help="worlds at the same time")
     parser.add_argument("--tune", action="store_true", help="choose the cap of the clipped weights")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="where tables and the figure go")
+    parser.add_argument("--readme", action="store_true", help="write the tables into the README, too")
     asked = parser.parse_args(arguments)
     torch.set_num_threads(1)
     study = Study(arms=tuple(asked.arms), **{name: getattr(asked, name) for name in sizes})
@@ -272,6 +281,8 @@ def main(arguments: list[str] | None = None) -> int:
     table = summary(runs)
     table.to_csv(asked.out / "world.csv", index=False, float_format="%.5g")
     draw(table, asked.out / "world.png")
+    if asked.readme:
+        write_readme(table)
     for history, world in (("none", "randomised"), ("none", "confounded"), ("trailing", "confounded")):
         for measure in ("mae", "calibration", "rank_correlation"):
             print("\n" + as_markdown(table, history=history, world=world, measure=measure))

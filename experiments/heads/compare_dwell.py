@@ -21,7 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from holdfast.app.dwell_measuring import dwell_outcome, dwell_rows
 from holdfast.app.head_fitting import dwell_population, fit_heads
@@ -35,6 +34,7 @@ from holdfast.data.splits import TemporalSplit
 from holdfast.evaluation.calibration_tables import calibration_by_decile
 from holdfast.evaluation.crps import crps_moments
 from holdfast.evaluation.evaluate import DwellRows, EvaluationSettings, evaluate_window
+from holdfast.evaluation.over_seeds import mean_over_seeds
 from holdfast.models.heads.bernoulli import Bernoulli
 from holdfast.models.heads.censored_log_normal import CensoredLogNormal
 from holdfast.models.heads.cread import Cread
@@ -225,8 +225,8 @@ def _cell(values: pd.Series, beside: pd.Series | None) -> str:
     difference = numbers - beside.astype("float64")
     if len(numbers) < 2:
         return f"{text} ({difference.mean():+.3f})"
-    half = student.ppf(0.975, len(numbers) - 1) * difference.std(ddof=1) / np.sqrt(len(numbers))
-    return f"{text} ({difference.mean():+.3f} ± {half:.3f})"
+    found = mean_over_seeds(difference.to_numpy(), level=0.95)
+    return f"{text} ({found.mean:+.3f} ± {found.high - found.mean:.3f})"
 
 
 def main(arguments: Sequence[str] | None = None) -> pd.DataFrame:

@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from holdfast.core.protocols import Head
 from holdfast.data.encoded import EncodedWindow
@@ -29,6 +28,7 @@ from holdfast.data.history import TrailingHistory
 from holdfast.data.preparation import Prepared, prepare_windows
 from holdfast.data.splits import TemporalSplit
 from holdfast.evaluation.bootstrap import ClusterBootstrap
+from holdfast.evaluation.over_seeds import mean_over_seeds
 from holdfast.evaluation.recency_frequency import RecencyFrequencyBaseline
 from holdfast.evaluation.retention_metrics import retention_metrics
 from holdfast.models.heads.bernoulli import Bernoulli
@@ -222,8 +222,8 @@ def _cell(values: pd.Series, beside: pd.Series) -> str:
         return text
     if count < 2:
         return f"{text} ({difference.mean():+.4f})"
-    half = student.ppf(0.975, count - 1) * difference.std(ddof=1) / np.sqrt(count)
-    return f"{text} ({difference.mean():+.4f} ± {half:.4f})"
+    found = mean_over_seeds(difference.to_numpy(), level=0.95)
+    return f"{text} ({found.mean:+.4f} ± {found.high - found.mean:.4f})"
 
 
 def main(arguments: Sequence[str] | None = None) -> pd.DataFrame:

@@ -6,7 +6,6 @@ Every run is resumed where it was; what is done already costs nothing.
 from __future__ import annotations
 
 import argparse
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from holdfast.core.files import write_text
+from holdfast.app.simulating.tables import quantities_of
+from holdfast.core.marked_text import write_between
 from holdfast.evaluation.discrimination import roc_auc
 from holdfast.evaluation.over_seeds import mean_over_seeds
 
@@ -95,19 +95,10 @@ def click_auc(folder: Path) -> float | None:
 
 
 def totals_of(days: pd.DataFrame) -> pd.DataFrame:
-    """What one contender in one world came to, for each user who had arrived."""
+    """What one contender in one world came to."""
     days = days.sort_values("day")
-    last = days.iloc[-1]
-    users = last["arrived_users"]
-    found = {
-        **{key: last[key] for key in ("who", "contender", "seed", "value_so_far")},
-        "clicks_per_user": days["clicks"].sum() / users,
-        "visits_per_user": days["active_users"].sum() / users,
-        "dwell_per_user": days["dwell_seconds"].sum() / users,
-        "satisfaction": days["satisfaction"].mean(),
-        **{name: days[name].mean() for name in DIVERSITY},
-    }
-    return pd.DataFrame([found])
+    which = {key: days[key].iloc[0] for key in ("who", "contender", "seed")}
+    return pd.DataFrame([{**which, **quantities_of(days)}])
 
 
 def worth_table(totals: pd.DataFrame, offline: pd.DataFrame) -> str:
@@ -252,13 +243,6 @@ def lines(
         axis.plot(series.index, series, linestyle=dash, color=colour, label=label)
     axis.set(xlabel="day of the world", title=title)
     axis.legend(frameon=False, fontsize=8)
-
-
-def write_between(path: Path, text: str) -> None:
-    """Put the tables between the markers of the README."""
-    pattern = re.compile(r"(<!-- tables -->\n).*?(\n<!-- end -->)", re.DOTALL)
-    page = path.read_text(encoding="utf-8")
-    write_text(path, pattern.sub(lambda found: found[1] + text + found[2], page))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,16 @@ def test_simulating_needs_a_model_only_where_it_takes_part():
     assert needs("simulate", with_model, done=()) == ("prepare", "fit")
 
 
+@pytest.mark.parametrize("asked", ["calibration=beta", "fusion=learned", "fusion=constrained"])
+def test_what_serves_the_model_needs_calibrate_where_something_is_fitted_there(asked):
+    for stage in ("evaluate", "counterfactual", "export"):
+        assert needs(stage, plan(compose([])), done=()) == ("prepare", "fit")
+        assert needs(stage, plan(compose([asked])), done=()) == ("prepare", "fit", "calibrate")
+    assert needs("simulate", plan(compose([asked])), done=()) == ()
+    with_model = plan(compose([asked, "policy=[trained]"]))
+    assert needs("simulate", with_model, done=()) == ("prepare", "fit", "calibrate")
+
+
 def test_a_report_needs_something_to_report():
     made = plan(compose([]))
     assert needs("report", made, done=()) == ("prepare",)
@@ -41,7 +51,9 @@ def test_a_report_needs_something_to_report():
 
 def test_what_rests_on_a_stage_is_out_of_date_with_it():
     assert set(resting_on("prepare")) == set(STAGES) - {"prepare"}
-    assert set(resting_on("fit")) == {*STAGES} - {"prepare", "fit"}
+    served = {"evaluate", "stress", "counterfactual", "simulate", "export", "report"}
+    assert set(resting_on("fit")) == {"calibrate", *served}
+    assert set(resting_on("calibrate")) == served
     assert set(resting_on("counterfactual")) == {"report"}
     assert set(resting_on("evaluate")) == set(resting_on("simulate")) == {"report"}
     assert resting_on("report") == ()

@@ -25,7 +25,7 @@ import holdfast.models.heads
 from holdfast.core.batch import Outcome
 from holdfast.core.protocols import DensityHead, DwellHead, FittedHead, Head
 from holdfast.models.fitted import restored, state_of
-from holdfast.objectives.losses import weighted_mean_loss
+from holdfast.objectives.losses import weighted_mean_terms
 
 ROWS = 6
 CONTENT = torch.tensor([40.0, 30.0, math.inf, 600.0, 5.0, 1e9], dtype=torch.float64)
@@ -156,7 +156,7 @@ def test_a_weight_of_one_is_no_weight(head: Head) -> None:
     outcome = outcome_with([True, True, False, True, True, True])
     losses = head.negative_log_likelihood(parameters_for(head), outcome)[:, None]
     where = outcome.known[:, None]
-    weighted = weighted_mean_loss(losses, weight=torch.ones_like(losses), where=where)
+    weighted = weighted_mean_terms(losses, weight=torch.ones_like(losses), where=where).mean()
     torch.testing.assert_close(weighted[0], losses[outcome.known].mean())
 
 

@@ -13,7 +13,8 @@ from torch import Tensor
 from holdfast.core.batch import Outcome
 from holdfast.core.propensity import Propensity
 from holdfast.models.heads.bernoulli import Bernoulli
-from holdfast.objectives.losses import weighted_mean_loss
+from holdfast.objectives.estimators.rows import Processes
+from holdfast.objectives.losses import weighted_mean_terms
 from holdfast.objectives.weighting import PropensityWeighting
 
 
@@ -38,7 +39,9 @@ def test_sure_choices_count_as_without_weights(seed: int, rows: int) -> None:
     ones = np.ones((rows, 1), dtype=np.float32)
     for kind in ("inverse_propensity", "none", "auto"):
         weights, _ = PropensityWeighting(kind=kind).weights(logged(np.ones(rows)), known, ones)
-        weighted = weighted_mean_loss(losses, weight=torch.from_numpy(weights[:, 0]), where=outcome.known)
+        weighted = weighted_mean_terms(
+            losses, weight=torch.from_numpy(weights[:, 0]), where=outcome.known
+        ).mean()
         expected = losses[outcome.known].mean() if outcome.known.any() else torch.zeros(())
         torch.testing.assert_close(weighted, expected.to(weighted.dtype))
 
@@ -67,12 +70,8 @@ def test_two_processes_average_to_one(seed: int, rows: int, cut: int) -> None:
         losses = Bernoulli().negative_log_likelihood(leaf, outcome)
         total = outcome.known.sum().to(torch.float64)
         means = [
-            weighted_mean_loss(
-                losses[part],
-                weight=weight[part],
-                where=outcome.known[part],
-                reduce_sum=lambda _: total,
-                num_processes=len(parts),
+            weighted_mean_terms(losses[part], weight=weight[part], where=outcome.known[part]).mean(
+                Processes(lambda _: total, len(parts))
             )
             for part in parts
         ]

@@ -85,13 +85,6 @@ def test_scores_are_those_of_scikit_learn(study):
     assert np.isnan(study["scores"].auc_by_user(score, label, where)[0])
 
 
-def test_intervals_by_hand(study):
-    low, mean, high = study["compare"].interval(np.array([1.0, 2.0, 3.0]))
-    assert mean == 2.0
-    assert (low, high) == pytest.approx((2 - 4.302653 / np.sqrt(3), 2 + 4.302653 / np.sqrt(3)))
-    assert np.isnan(study["compare"].interval(np.array([1.0]))[0])
-
-
 def test_every_method_learns_and_the_summary_is_paired(study):
     torch.manual_seed(0)
     data = made_split(study)

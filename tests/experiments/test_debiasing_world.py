@@ -17,7 +17,7 @@ from holdfast.data.splits import TemporalSplit
 from holdfast.simulation.world import DefaultWorld
 
 STUDY = shipped_folder("experiments") / "debiasing"
-NAMES = ("world_logs", "world_arms", "world_scores", "world_figure", "compare_world")
+NAMES = ("world_logs", "world_arms", "world_scores", "world_figure", "world_tables", "compare_world")
 WORLD = DefaultWorld(num_users=400, num_items=300, num_days=8, burn_in_days=4, seed=3)
 WATCHED = (5, 6)
 LOOK = 1.0 / (1.0 + 0.35 * np.arange(6))
@@ -195,6 +195,16 @@ def test_differences_are_paired_over_seeds(study) -> None:
     )
     assert "| naive | 2.0000 |" in said
     assert f"| IPS | 1.8000 (-0.2000 ± {half:.4f}) |" in said
+
+
+def test_the_readme_shows_what_the_comparison_wrote(study) -> None:
+    table, page = pd.read_csv(STUDY / "results" / "world.csv"), (STUDY / "README.md").read_text()
+    errors = study["world_tables"].errors_table(table)
+    assert errors in page
+    assert study["world_tables"].level_and_order_table(table) in page
+    row = table[(table["arm"] == "IPS") & (table["history"] == "none") & (table["world"] == "randomised")]
+    click = row[(row["head"] == "click") & (row["measure"] == "mae")].iloc[0]
+    assert f"| IPS | {click['mean']:.4f} | {click['to_naive']:+.4f} [" in errors
 
 
 def test_caps_of_the_clipped_arms_are_the_one_given(study) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -16,15 +18,16 @@ from holdfast.app.simulating.contenders import ContenderSettings
 from holdfast.app.stressing.settings import StressSettings
 from holdfast.app.stressing.suite import check_suite
 from holdfast.core.errors import UserError
-from holdfast.core.protocols import Fusion, Head, Mixture
+from holdfast.core.protocols import FittedFusion, Fusion, Head, Interaction, Mixture, SequenceEncoder
 from holdfast.core.return_head import ReturnHead
 from holdfast.data.encoder import EncoderSettings
 from holdfast.data.history import TrailingHistory
 from holdfast.data.log import LogSource
 from holdfast.data.splits import TemporalSplit
 from holdfast.evaluation.evaluate import EvaluationSettings
+from holdfast.models.calibration.settings import CalibrationSettings
 from holdfast.models.ranker import RankerSettings
-from holdfast.objectives.balancing import StaticBalance
+from holdfast.objectives.balancing.balance import Balance
 from holdfast.objectives.estimators.rows import LossEstimator
 from holdfast.objectives.propensities.source import PropensitySource
 from holdfast.objectives.weighting import PropensityWeighting
@@ -40,6 +43,7 @@ GROUPS = (
     "encoder",
     "model",
     "objective",
+    "calibration",
     "fusion",
     "optimizer",
     "trainer",
@@ -54,6 +58,8 @@ GROUPS = (
 SINGLE_COMPONENTS = (
     *(group for group in GROUPS if group not in ("model", "objective", "policy", "drift")),
     "model.ranker",
+    "model.sequence",
+    "model.interaction",
     "model.mixture",
     "objective.propensity",
     "objective.weighting",
@@ -72,12 +78,15 @@ class Plan:
     history: TrailingHistory
     encoder: EncoderSettings
     ranker: RankerSettings
+    sequence: SequenceEncoder
+    interaction: Interaction
     mixture: Mixture
     heads: dict[str, Head]
     propensity: PropensitySource
     weighting: PropensityWeighting
     estimator: LossEstimator
-    balance: StaticBalance
+    balance: Balance
+    calibration: CalibrationSettings
     fusion: Fusion
     optimizer: OptimizerSettings
     trainer: TrainerSettings
@@ -132,22 +141,24 @@ def plan(config: DictConfig) -> Plan:
         key: build(config, key)
         for key in (
             *("split", "history", "encoder", "optimizer", "trainer", "evaluation"),
-            *("counterfactual", "simulation", "stress", "tracking"),
+            *("calibration", "counterfactual", "simulation", "stress", "tracking"),
         )
     }
     made["fusion"] = _kind(config, "fusion", Fusion)
     _check_horizon(heads, horizon_days=run_settings(config).horizon_days)
-    _check_together(made["fusion"], build(config, "objective.balance"), made["trainer"], heads)
+    _check_together(made["fusion"], _kind(config, "objective.balance", Balance), made["trainer"], heads)
     return Plan(
         settings=run_settings(config),
         source=_kind(config, "data", LogSource),
         ranker=build(config, "model.ranker"),
+        sequence=_kind(config, "model.sequence", SequenceEncoder),
+        interaction=_kind(config, "model.interaction", Interaction),
         mixture=_kind(config, "model.mixture", Mixture),
         heads=heads,
         propensity=_kind(config, "objective.propensity", PropensitySource),
         weighting=build(config, "objective.weighting"),
         estimator=_estimator(config, heads),
-        balance=build(config, "objective.balance"),
+        balance=_kind(config, "objective.balance", Balance),
         contenders=_contenders(config),
         ladders=_ladders(config, made["stress"]),
         **made,
@@ -187,19 +198,27 @@ def _ladders(config: DictConfig, settings: StressSettings) -> dict[str, Any]:
 
 
 def _check_together(
-    fusion: Fusion, balance: StaticBalance, trainer: TrainerSettings, heads: dict[str, Head]
+    fusion: Fusion, balance: Balance, trainer: TrainerSettings, heads: dict[str, Head]
 ) -> None:
     """Refuse now what would only be found after minutes of preparing and training."""
     known = dict.fromkeys(heads, 1)
     check_criterion(trainer.criterion, objectives=tuple(heads), known=known)
     for key, check_it in (
-        ("fusion", lambda: fusion.fuse({name: torch.ones(1) for name in heads})),
-        ("objective.balance", lambda: balance.check(tuple(heads))),
+        ("fusion", functools.partial(_check_fusion, fusion, heads)),
+        ("objective.balance", functools.partial(balance.check, tuple(heads))),
     ):
         try:
             check_it()
         except ValueError as error:
             raise UserError(f"{key}: {error}") from error
+
+
+def _check_fusion(fusion: Fusion, heads: dict[str, Head]) -> None:
+    """Refuse a fusion that could not be used, or not be learned, for these heads."""
+    if isinstance(fusion, FittedFusion):
+        fusion.check(tuple(heads))
+    else:
+        fusion.fuse({name: torch.ones(1) for name in heads})
 
 
 def _check_horizon(heads: dict[str, Head], *, horizon_days: int) -> None:
@@ -229,7 +248,19 @@ def _kind(config: DictConfig, key: str, protocol: type[Any]) -> Any:
         raise UserError(
             f"{key}: {type(made).__name__} is no {protocol.__name__}, which has {', '.join(wanted)}"
         )
+    wanted, given = (_builds_from(each) for each in (protocol, made))
+    if wanted != given:
+        raise UserError(
+            f"{key}: {type(made).__name__} is no {protocol.__name__}, which has build({', '.join(wanted)}) "
+            f"and not build({', '.join(given)})"
+        )
     return made
+
+
+def _builds_from(component: Any) -> list[str]:
+    """Parameters of ``build``, by which components tell apart that have only it; none where there is none."""
+    method = getattr(component, "build", None)
+    return [] if method is None else [name for name in inspect.signature(method).parameters if name != "self"]
 
 
 def run_settings(config: DictConfig) -> RunSettings:

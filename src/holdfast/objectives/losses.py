@@ -5,11 +5,9 @@ B rows, T objectives.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor
 
-from holdfast.objectives.estimators.rows import Processes, Ratio
+from holdfast.objectives.estimators.rows import Ratio
 
 
 def weighted_mean_terms(losses: Tensor, *, weight: Tensor, where: Tensor) -> Ratio:
@@ -26,27 +24,9 @@ def weighted_mean_terms(losses: Tensor, *, weight: Tensor, where: Tensor) -> Rat
         where: False for rows that do not count, of the same shape.
 
     Returns:
-        Numerator and denominator, scalars or ``[T]``.
+        Numerator and denominator, scalars or ``[T]``. ``Ratio.mean`` makes a loss of them over all
+        processes; a mean of each process's own would let rows count more where fewer are known.
     """
     # Mask first: 0 times an infinite loss is NaN, and so is its gradient.
     total = (losses.masked_fill(~where, 0.0) * weight.masked_fill(~where, 0.0)).sum(0)
     return Ratio(total, where.sum(0).to(total.dtype))
-
-
-def weighted_mean_loss(
-    losses: Tensor,
-    *,
-    weight: Tensor,
-    where: Tensor,
-    reduce_sum: Callable[[Tensor], Tensor] = lambda count: count,
-    num_processes: int = 1,
-) -> Tensor:
-    """The terms of ``weighted_mean_terms`` as a loss, over all processes; see ``Ratio.mean``.
-
-    A mean on each process would let rows count more where fewer are known.
-
-    Returns:
-        A scalar, or ``[T]``; 0 with a zero gradient where no row is known.
-    """
-    terms = weighted_mean_terms(losses, weight=weight, where=where)
-    return terms.mean(Processes(reduce_sum, num_processes))

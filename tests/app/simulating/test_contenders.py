@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 
 from holdfast.app.simulating.contenders import (
@@ -27,7 +28,8 @@ GREEDY = EpsilonGreedySlates(epsilon=0.0)
 @dataclass(frozen=True)
 class States:
     def probabilities(self, requests: Any) -> Any:
-        raise NotImplementedError
+        shape = requests.candidates.shape
+        return np.full(shape, 1.0 / shape[1])
 
 
 def test_scorer_and_exploration_become_a_policy_named_after_the_contender():

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from holdfast.app.report.fusion_content import FusionSection
+
 Tone = Literal["good", "mixed", "bad", "unclear"]
 CalibrationKind = Literal["probability", "seconds", "by_day"]
 
@@ -98,7 +100,7 @@ class LearningSection:
 
     Attributes:
         curves: ``epoch`` and columns named ``train/QUANTITY`` and ``validation/QUANTITY``; a panel is drawn
-            for each quantity.
+            for each quantity. Columns ``gates/GATE/EXPERT`` and ``gates/GATE/entropy`` are drawn as such.
         best_epoch: the epoch whose weights were kept; None where none was better than another.
         criterion: what decided that.
         note: how training ended.
@@ -236,6 +238,7 @@ class ReportContent:
         calibration: for each objective, one.
         daily: ``day``, ``metric``, ``value`` and, where known, ``low`` and ``high``; one row a day
             and metric.
+        fusion: what was fitted after training, and what other fusions would give.
         counterfactual: what policies would have earned on the logged requests.
         closed_loop: contenders serving a world, day by day.
         stress: a section a suite.
@@ -258,6 +261,7 @@ class ReportContent:
     interval_note: str = ""
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
     daily: pd.DataFrame = field(default_factory=pd.DataFrame)
+    fusion: FusionSection | None = None
     counterfactual: CounterfactualSection | None = None
     closed_loop: ClosedLoopSection | None = None
     stress: Sequence[StressSection] = ()

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from holdfast.app.report.metric_words import words_for
-from holdfast.app.report.plots import FULL_WIDTH, panels, sized_figure
+from holdfast.app.report.plots import FULL_WIDTH, figure_of, panels
 from holdfast.app.report.svg import DASHES, INK, MUTED, SERIES, STYLE
 
 COLOURS = {"click": SERIES[0], "dwell": SERIES[1], "retention": SERIES[2], "ranking": SERIES[3]}
@@ -31,7 +31,7 @@ def waterfall(names: Sequence[str], steps: Sequence[float], total: Mapping[str, 
         total: ``value``, ``low``, ``high`` of the score.
     """
     with mpl.rc_context(STYLE):
-        figure = sized_figure(FULL_WIDTH, 210)
+        figure = figure_of(FULL_WIDTH, 210)
         place = figure.add_subplot()
         ends = np.cumsum(steps)
         for index, (step, end) in enumerate(zip(steps, ends, strict=True)):
@@ -77,7 +77,7 @@ def ladders(scenarios: pd.DataFrame) -> Figure:
     names = list(dict.fromkeys(quality["injector"]))
     rows = max(1, math.ceil(len(names) / LADDERS_IN_A_ROW))
     with mpl.rc_context(STYLE):
-        figure = sized_figure(FULL_WIDTH, 165 * rows + 20)
+        figure = figure_of(FULL_WIDTH, 165 * rows + 20)
         first: Axes | None = None
         for index, name in enumerate(names):
             place = figure.add_subplot(rows, LADDERS_IN_A_ROW, index + 1, sharey=first)
@@ -139,7 +139,7 @@ def levels(scenarios: pd.DataFrame) -> Figure:
     names = list(dict.fromkeys(rows["injector"]))
     outputs = list(dict.fromkeys(rows["output"]))
     with mpl.rc_context(STYLE):
-        figure = sized_figure(FULL_WIDTH, 24 * len(names) + 60)
+        figure = figure_of(FULL_WIDTH, 24 * len(names) + 60)
         place = figure.add_subplot()
         place.axvline(1.0, color=MUTED, linewidth=1.2)
         for shift, output in enumerate(outputs):

@@ -85,7 +85,7 @@ def simulation_tables(
         if oracle is not None:
             added["regret"] = value.regret(table, days[seed, oracle])
         judged[seed, contender] = table.assign(**added)
-    quantities = pd.DataFrame({key: _quantities(table) for key, table in judged.items()}).T
+    quantities = pd.DataFrame({key: quantities_of(table) for key, table in judged.items()}).T
     quantities.index.names = ["seed", "contender"]
     return SimulationTables(
         days=_stacked(judged),
@@ -95,8 +95,8 @@ def simulation_tables(
     )
 
 
-def _quantities(days: pd.DataFrame) -> dict[str, float]:
-    """What all days of one contender in one world came to."""
+def quantities_of(days: pd.DataFrame) -> dict[str, float]:
+    """What one contender in one world came to, from its days in order; per user arrived by the last."""
     last = days.iloc[-1]
     users = float(last["arrived_users"]) or np.nan
     totals = days[["clicks", "impressions", "dwell_seconds", "active_users"]].sum()

@@ -31,7 +31,7 @@ SCENARIOS = "scenarios"
 
 def stress_run(run: Run) -> None:
     """Climb the suite's ladders with the trained ranker, and leave tables, metrics and the score."""
-    plan, prepared, folder = run.plan, run.prepared, run.folder
+    plan, prepared, folder = run.served_plan, run.prepared, run.folder
     ranker = run.trained_ranker()
     with run.console.working("stress", "fitting the reference, predicting the clean window"):
         scene = scene_of(plan, prepared, ranker)
@@ -82,7 +82,7 @@ def run_fingerprint(run: Run, scene: Scene, ranker: Ranker) -> str:
         data=run.prepared.summary["fingerprint"],
         windows=run.prepared.summary["windows"],
         weights=weights.hexdigest(),
-        fusion=repr(run.plan.fusion),
+        fusion=repr(run.served_plan.fusion),
         resamples=[scene.resampler.num_resamples, scene.resampler.seed],
         asked=[scene.horizon, scene.horizon_days, scene.cutoff],
     )

@@ -158,7 +158,7 @@ def read_policy(
         rows, num_actions = given.shape
     else:
         given = given.to_numpy() if isinstance(given, pd.DataFrame | pd.Series) else np.asarray(given)
-        if given.ndim not in (1, 2) or not np.issubdtype(given.dtype, np.number):
+        if given.ndim not in (1, 2) or given.dtype.kind not in "biuf":
             raise UserError(
                 f"policy {name!r}: probabilities must be numbers of shape [rows, actions] or [rows]; got "
                 f"{given.dtype} of shape {given.shape}"

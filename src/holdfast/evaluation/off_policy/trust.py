@@ -54,6 +54,7 @@ class Evidence:
         reward_spread: standard deviation of the rewards.
         bias: estimated bias of reduced weights; 0 where there is none.
         bias_error: standard error of that.
+        came_back_to: the estimator with full weights that tuning came back to; empty if it did not.
     """
 
     num_units: int
@@ -68,6 +69,7 @@ class Evidence:
     reward_spread: float
     bias: float = 0.0
     bias_error: float = 0.0
+    came_back_to: str = ""
 
 
 def reasons_to_abstain(evidence: Evidence, trust: Trust, *, guaranteed: bool = False) -> list[str]:
@@ -106,6 +108,12 @@ def reasons_to_abstain(evidence: Evidence, trust: Trust, *, guaranteed: bool = F
         reasons.append(
             f"reducing the weights moves the value by {evidence.bias:.2g} +- {evidence.bias_error:.2g}, "
             f"against a standard error of {error:.2g}"
+        )
+    if evidence.came_back_to:
+        # Chosen for lying apart from all others: such values are more often off than their intervals say.
+        reasons.append(
+            f"tuning left all weights alone, because every reduced form disagrees; the value is that of "
+            f"{evidence.came_back_to!r}, whose own row tells whether it may be trusted"
         )
     return reasons
 
