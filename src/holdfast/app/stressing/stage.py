@@ -44,7 +44,9 @@ def stress_run(run: Run) -> None:
     slices = sliced_features(scene.clean, plan.stress.slices)
     for line_of_text in told.before(suite):
         run.console.say("stress", line_of_text)
-    fingerprint = run_fingerprint(run, scene, ranker)
+    judged = run_fingerprint(run, scene, ranker)
+    # Results of other code are not mixed with new ones, rung by rung.
+    fingerprint = fingerprint_of(judged=judged, code=code_version_text())
     with run.console.progress("stress") as line:
         results = run_suite(
             scene,
@@ -60,10 +62,10 @@ def stress_run(run: Run) -> None:
     evidence = Evidence(results, scene.resampler, last_train_day)
     tables = StressTables(evidence, plan.evaluation.level, successors)
     metrics = tables.metrics()
-    summary = {"fingerprint": fingerprint, **summary_of(evidence, level=plan.evaluation.level)}
+    summary = {"fingerprint": judged, **summary_of(evidence, level=plan.evaluation.level)}
     run.save_tables(tables.by_name())
     write_json(folder.stress / f"{plan.stress.prefix}.json", summary)
-    write_stress(folder, metrics, prefix=plan.stress.prefix, fingerprint=fingerprint)
+    write_stress(folder, metrics, prefix=plan.stress.prefix, fingerprint=judged)
     run.run_log.log_summary(flat(_few(metrics, suite)))
     for line_of_text in told.after(summary):
         run.console.say("stress", line_of_text)
@@ -72,13 +74,12 @@ def stress_run(run: Run) -> None:
 
 
 def run_fingerprint(run: Run, scene: Scene, ranker: Ranker) -> str:
-    """Of everything that a scenario's result depends on, beside the scenario."""
+    """Of everything that a scenario's result depends on, beside the scenario and the code."""
     weights = hashlib.blake2b(digest_size=16)
     for name, each in sorted(ranker.state_dict().items()):
         weights.update(name.encode())
         weights.update(each.detach().cpu().contiguous().numpy().tobytes())
     return fingerprint_of(
-        code=code_version_text(),
         data=run.prepared.summary["fingerprint"],
         windows=run.prepared.summary["windows"],
         weights=weights.hexdigest(),
