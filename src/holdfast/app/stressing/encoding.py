@@ -44,9 +44,9 @@ def encode_drifted(
     lists = [taken(each, source) for each in clean.lists]
     changed = set(drifted.inputs_changed)
     # A list of events and that of its time gaps are only read together.
-    for each in encoder.features:
-        if each.gap_of and changed & {each.name, each.gap_of}:
-            changed |= {each.name, each.gap_of}
+    for feature in encoder.features:
+        if feature.gap_of and changed & {feature.name, feature.gap_of}:
+            changed |= {feature.name, feature.gap_of}
     features = tuple(each for each in encoder.features if each.name in changed)
     if features:
         part = replace(encoder, features=features)
