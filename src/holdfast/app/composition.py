@@ -16,7 +16,15 @@ from holdfast.app.schema import TARGET, build, check, schema_of
 from holdfast.app.settings import RunSettings
 from holdfast.app.simulating.contenders import ContenderSettings
 from holdfast.core.errors import UserError
-from holdfast.core.protocols import FittedFusion, Fusion, Head, Interaction, Mixture, SequenceEncoder
+from holdfast.core.protocols import (
+    FittedFusion,
+    Fusion,
+    Head,
+    Interaction,
+    Mixture,
+    NamesObjectives,
+    SequenceEncoder,
+)
 from holdfast.core.return_head import ReturnHead
 from holdfast.data.encoder import EncoderSettings
 from holdfast.data.history import TrailingHistory
@@ -144,10 +152,7 @@ def plan(config: DictConfig) -> Plan:
     return Plan(
         settings=run_settings(config),
         source=_kind(config, "data", LogSource),
-        ranker=build(config, "model.ranker"),
-        sequence=_kind(config, "model.sequence", SequenceEncoder),
-        interaction=_kind(config, "model.interaction", Interaction),
-        mixture=_kind(config, "model.mixture", Mixture),
+        **_model(config, heads),
         heads=heads,
         propensity=_kind(config, "objective.propensity", PropensitySource),
         weighting=build(config, "objective.weighting"),
@@ -171,6 +176,27 @@ def _contenders(config: DictConfig) -> dict[str, ContenderSettings]:
         made[name] = _kind(config, f"policy.{name}", ContenderSettings)
         if "/" in name or name.startswith("."):
             raise UserError(f"policy.{name}: a contender's name becomes a folder: no slashes, no leading dot")
+    return made
+
+
+def _model(config: DictConfig, heads: dict[str, Head]) -> dict[str, Any]:
+    """The parts of the model but for its heads; what depends on the data is checked where these are read."""
+    made = {
+        "ranker": build(config, "model.ranker"),
+        "sequence": _kind(config, "model.sequence", SequenceEncoder),
+        "interaction": _kind(config, "model.interaction", Interaction),
+        "mixture": _kind(config, "model.mixture", Mixture),
+    }
+    try:
+        with torch.random.fork_rng(devices=[]):
+            made["sequence"].build(1, made["ranker"].embedding_dim)
+    except ValueError as error:
+        raise UserError(f"model.sequence: {error}") from error
+    try:
+        if isinstance(made["mixture"], NamesObjectives):
+            made["mixture"].check(tuple(heads))
+    except ValueError as error:
+        raise UserError(f"model.mixture: {error}") from error
     return made
 
 
