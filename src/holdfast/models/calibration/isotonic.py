@@ -40,11 +40,10 @@ def fit_isotonic(
     x, y, mass = _gathered(predicted, observed, weight)
     fitted = isotonic_regression(y, weights=mass).x
     block = np.concatenate([[0], np.cumsum(np.diff(fitted) > 0.0)])
-    total = np.bincount(block, mass)
-    centre = np.bincount(block, mass * x) / total
-    value: Floats = np.bincount(block, mass * y) / total
-    value = _drawn_inside(np.asarray(value), np.asarray(total, dtype=np.float64), upper=upper)
-    centre, value = _carried(np.asarray(centre), value, np.asarray(total, dtype=np.float64))
+    total: Floats = np.asarray(np.bincount(block, mass), dtype=np.float64)
+    centre: Floats = np.asarray(np.bincount(block, mass * x) / total)
+    value: Floats = np.asarray(np.bincount(block, mass * y) / total)
+    centre, value = _carried(centre, _drawn_inside(value, total, upper=upper), total)
     if upper is None:
         centre, value = np.append(centre, 2.0 * centre[-1]), np.append(value, 2.0 * value[-1])
     else:
@@ -103,6 +102,7 @@ def _drawn_inside(value: Floats, mass: Floats, *, upper: float | None) -> Floats
 
 def _carried(centre: Floats, value: Floats, mass: Floats) -> tuple[Floats, Floats]:
     """Blocks of which the steepest neighbours were pooled until single precision can carry every line."""
+    mass = mass.copy()
     while centre.size > 1:
         steepness = (np.diff(value) / value[1:]) / np.maximum(np.diff(centre) / centre[1:], 1e-12)
         place = int(steepness.argmax())
