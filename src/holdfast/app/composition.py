@@ -18,7 +18,15 @@ from holdfast.app.simulating.contenders import ContenderSettings
 from holdfast.app.stressing.settings import StressSettings
 from holdfast.app.stressing.suite import check_suite
 from holdfast.core.errors import UserError
-from holdfast.core.protocols import FittedFusion, Fusion, Head, Interaction, Mixture, SequenceEncoder
+from holdfast.core.protocols import (
+    FittedFusion,
+    Fusion,
+    Head,
+    Interaction,
+    Mixture,
+    NamesObjectives,
+    SequenceEncoder,
+)
 from holdfast.core.return_head import ReturnHead
 from holdfast.data.encoder import EncoderSettings
 from holdfast.data.history import TrailingHistory
@@ -150,10 +158,7 @@ def plan(config: DictConfig) -> Plan:
     return Plan(
         settings=run_settings(config),
         source=_kind(config, "data", LogSource),
-        ranker=build(config, "model.ranker"),
-        sequence=_kind(config, "model.sequence", SequenceEncoder),
-        interaction=_kind(config, "model.interaction", Interaction),
-        mixture=_kind(config, "model.mixture", Mixture),
+        **_model(config, heads),
         heads=heads,
         propensity=_kind(config, "objective.propensity", PropensitySource),
         weighting=build(config, "objective.weighting"),
@@ -194,6 +199,27 @@ def _ladders(config: DictConfig, settings: StressSettings) -> dict[str, Any]:
         made[name] = build(config, f"drift.{name}")
     if made:
         check_suite(made, settings)
+    return made
+
+
+def _model(config: DictConfig, heads: dict[str, Head]) -> dict[str, Any]:
+    """The parts of the model but for its heads; what depends on the data is checked where these are read."""
+    made = {
+        "ranker": build(config, "model.ranker"),
+        "sequence": _kind(config, "model.sequence", SequenceEncoder),
+        "interaction": _kind(config, "model.interaction", Interaction),
+        "mixture": _kind(config, "model.mixture", Mixture),
+    }
+    try:
+        with torch.random.fork_rng(devices=[]):
+            made["sequence"].build(1, made["ranker"].embedding_dim)
+    except ValueError as error:
+        raise UserError(f"model.sequence: {error}") from error
+    try:
+        if isinstance(made["mixture"], NamesObjectives):
+            made["mixture"].check(tuple(heads))
+    except ValueError as error:
+        raise UserError(f"model.mixture: {error}") from error
     return made
 
 

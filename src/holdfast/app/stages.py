@@ -11,13 +11,14 @@ from dataclasses import asdict
 from typing import Any
 
 from holdfast.app import sayings
-from holdfast.app.balance_table import balance_tables
+from holdfast.app.balance_table import BALANCE_TABLE, balance_tables
 from holdfast.app.calibration.stage import calibrate
 from holdfast.app.composition import Plan
 from holdfast.app.fitting import fit_summary, refuse_before_training, train
 from holdfast.app.head_fitting import dwell_population, fit_heads
 from holdfast.app.manifest import code_version_text
 from holdfast.app.metrics_file import flat, write_counterfactual, write_evaluation
+from holdfast.app.new_ranker import check_model
 from holdfast.app.prepared_run import save_prepared, usable_heads
 from holdfast.app.ranks import others_assist
 from holdfast.app.run import Run
@@ -52,12 +53,14 @@ def prepare(run: Run, *, resume: bool) -> None:
             dwell_population=dwell_population(plan.heads),
         )
         refuse_before_training(plan, prepared, objectives)
+        heads = fit_heads(plan.heads, prepared.windows["train"])
+        check_model(plan, prepared.encoder.schema, heads)
         history = [feature.name for feature in plan.history.features()]
         saved = save_prepared(
             run.folder.prepared,
             log,
             prepared,
-            heads=fit_heads(plan.heads, prepared.windows["train"]),
+            heads=heads,
             history_features=history,
             dropped=dropped,
         )
@@ -75,6 +78,7 @@ def fit(run: Run, *, resume: bool) -> None:
         result, num_weights = train(run, resume=resume)
     with whole_file(run.folder.fit / "epochs.parquet") as temporary:
         result.epochs.to_parquet(temporary, index=False)
+    run.drop_table(BALANCE_TABLE)  # of an earlier training, whose weights may have moved
     run.save_tables(balance_tables(result.epochs))
     summary = fit_summary(result, num_weights)
     write_json(run.folder.fit / "summary.json", summary)

@@ -141,9 +141,7 @@ def fit(
     check_heads(estimator, ranker.heads)
     weighed, judged, notes = _weigh(train, validation, ranker, weighting, source, estimator)
     plan = _plan(ranker, train, validation, settings=settings, seed=seed)
-    plan["estimator"] = type(estimator).__name__  # a checkpoint holds its second towers
-    if type(balance) is not StaticBalance:  # runs of before have no such entry, and were static
-        plan["balance"] = type(balance).__name__  # and what it learned
+    plan |= _kinds(estimator, balance)
     clear_checkpoints(folder, only_parts=resume)
     ranker.train()
     state = read_run_state(folder, plan) if resume else None
@@ -153,19 +151,6 @@ def fit(
         run_log.rewind(len(selection.epochs))
     watch = Watch(selection, on_progress)
     if not (selection.exhausted or len(selection.epochs) >= settings.max_epochs):
-        run_state = RunState(folder, plan=plan, selection=selection, settings=settings, watch=watch)
-        gates = GateWatch(ranker)
-        epoch_end = EpochEnd(
-            folder, selection=selection, run_state=run_state, run_log=run_log, watch=watch, gates=gates
-        )
-        data = WindowDataModule(
-            weighed.window,
-            judged.window,
-            train_weights=weighed.weights,
-            validation_weights=judged.weights,
-            batch_size=settings.batch_size,
-            seed=seed,
-        )
         module = RankingModule(
             ranker,
             balance=balance,
@@ -174,8 +159,10 @@ def fit(
             estimator=estimator,
             accumulate_batches=settings.accumulate_batches,
         )
+        data = _data(weighed, judged, batch_size=settings.batch_size, seed=seed)
+        run_state = RunState(folder, plan=plan, selection=selection, settings=settings, watch=watch)
+        callbacks = _callbacks(folder, run_state, GateWatch(ranker), run_log)
         checkpoint = None if state is None else str(folder / LAST)
-        callbacks: list[pl.Callback] = [watch, run_state, gates, epoch_end]
         run_lightning(module, data, settings, folder, callbacks=callbacks, checkpoint=checkpoint)
     ranker.load_state_dict(load_best(folder))
     ranker.eval()
@@ -192,6 +179,28 @@ def fit(
         propensities=notes,
         after_click=of_best_epoch(selection),
         unused_experts=unused_in_best_epoch(selection),
+    )
+
+
+def _callbacks(
+    folder: Path, run_state: RunState, gates: GateWatch, run_log: RunLog | None
+) -> list[pl.Callback]:
+    """What happens beside the steps, in order; an epoch's end comes last."""
+    selection, watch = run_state.selection, run_state.watch
+    epoch_end = EpochEnd(
+        folder, selection=selection, run_state=run_state, run_log=run_log, watch=watch, gates=gates
+    )
+    return [watch, run_state, gates, epoch_end]
+
+
+def _data(train: Weighed, validation: Weighed, *, batch_size: int, seed: int) -> WindowDataModule:
+    return WindowDataModule(
+        train.window,
+        validation.window,
+        train_weights=train.weights,
+        validation_weights=validation.weights,
+        batch_size=batch_size,
+        seed=seed,
     )
 
 
@@ -275,6 +284,14 @@ def _plan(
         "objectives": list(ranker.objectives),
         "weights": sum(parameter.numel() for parameter in ranker.parameters()),
     }
+
+
+def _kinds(estimator: LossEstimator, balance: Balance) -> Plan:
+    """Whose state a checkpoint holds beside the model's: second towers, and what a balance learned."""
+    kinds: Plan = {"estimator": type(estimator).__name__}
+    if type(balance) is not StaticBalance:  # runs of before have no such entry, and were static
+        kinds["balance"] = type(balance).__name__
+    return kinds
 
 
 def _table(selection: Selection) -> pd.DataFrame:
