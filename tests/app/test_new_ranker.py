@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -47,7 +48,7 @@ def default(config: DictConfig) -> Plan:
     return plan(config)
 
 
-def changed(config: DictConfig, **parts: dict[str, object]) -> DictConfig:
+def changed(config: DictConfig, **parts: Mapping[str, object]) -> DictConfig:
     """A configuration with other parts of the model."""
     other = copy.deepcopy(config)
     for name, values in parts.items():
