@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
 
 from holdfast.app.composition import Plan, plan
 from holdfast.app.hydra_entry import compose
 from holdfast.app.new_ranker import check_model
 from holdfast.core.errors import UserError
 from holdfast.core.features import InputSchema, ListField
+from holdfast.models.interactions.cross_network import CrossNetwork
+from holdfast.models.interactions.two_stream import TwoStream
+from holdfast.models.mixtures.pepnet import PEPNet
+from holdfast.models.mixtures.stem import STEM
 
 SCHEMA = InputSchema(
     categorical=("user_id", "item_id"),
@@ -23,70 +31,71 @@ SCHEMA = InputSchema(
 )
 
 
-@pytest.fixture(autouse=True)
-def fresh_hydra() -> Iterator[None]:
+def composed(*words: str) -> DictConfig:
     GlobalHydra.instance().clear()
-    yield
+    config = compose(list(words))
     GlobalHydra.instance().clear()
+    return config
 
 
-def planned(*words: str) -> Plan:
-    return plan(compose(list(words)))
+@pytest.fixture(scope="module")
+def config() -> DictConfig:
+    return composed()
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (
-            ("model/mixture=aitm", "model.mixture.chain=[click,clicks]"),
-            r"model\.mixture: chain names \['clicks'\].* has \['click', 'dwell', 'retention'\]",
-        ),
-        (
-            ("model/sequence=causal_transformer", "model.sequence.num_heads=5"),
-            r"model\.sequence: num_heads .* is 5, which does not divide embedding_dim, 16",
-        ),
-    ],
-    ids=["chain", "heads"],
-)
-def test_what_needs_no_data_to_be_seen_is_refused_while_composing(
-    words: tuple[str, ...], message: str
-) -> None:
-    with pytest.raises(UserError, match=message):
-        planned(*words)
+@pytest.fixture(scope="module")
+def default(config: DictConfig) -> Plan:
+    return plan(config)
 
 
-def test_composing_leaves_the_random_state_alone() -> None:
+def changed(config: DictConfig, **parts: Mapping[str, object]) -> DictConfig:
+    """A configuration with other parts of the model."""
+    other = copy.deepcopy(config)
+    for name, values in parts.items():
+        other.model[name] = values
+    return other
+
+
+CHAIN = r"model\.mixture: chain names \['clicks'\].* has \['click', 'dwell', 'retention'\]"
+HEADS = r"model\.sequence: num_heads .* is 5, which does not divide embedding_dim, 16"
+
+
+def test_what_needs_no_data_to_be_seen_is_refused_while_composing(config: DictConfig) -> None:
+    aitm = {"_target_": "holdfast.models.mixtures.aitm.AITM", "chain": ["click", "clicks"]}
+    with pytest.raises(UserError, match=CHAIN):
+        plan(changed(config, mixture=aitm))
+    target = "holdfast.models.sequences.causal_transformer.CausalTransformer"
+    with pytest.raises(UserError, match=HEADS):
+        plan(changed(config, sequence={"_target_": target, "num_heads": 5}))
     before = torch.random.get_rng_state()
-    planned("model/sequence=causal_transformer")
+    plan(changed(config, sequence={"_target_": target}))
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("part", "message"),
     [
         (
-            ("model/mixture=pepnet", "model.mixture.prior=[author]"),
+            {"mixture": PEPNet(prior=["author"])},
             r"model: prior is \['author'\].* choose from \['user_id', 'item_id', 'history'\]",
         ),
         (
-            ("model/interaction=two_stream", "model.interaction.second_context=[author]"),
+            {"interaction": TwoStream(second_context=["author"])},
             r"model: interaction\.second_context names \['author'\]",
         ),
         (
-            ("model/interaction=dcn_v2", "model.interaction.rank=25"),
+            {"interaction": CrossNetwork(rank=25)},
             r"model: interaction\.rank is 25, and a row has 49 numbers.*at most 24",
         ),
     ],
     ids=["prior", "context", "rank"],
 )
 def test_what_does_not_fit_the_inputs_is_refused_without_tables_of_their_size(
-    words: tuple[str, ...], message: str
+    default: Plan, part: dict[str, Any], message: str
 ) -> None:
-    made = planned(*words)
     with pytest.raises(UserError, match=message):
-        check_model(made, SCHEMA, made.heads)
+        check_model(replace(default, **part), SCHEMA, default.heads)
 
 
-def test_what_fits_is_let_through() -> None:
-    made = planned("model/mixture=stem", "model/interaction=dcn_v2", "model.interaction.rank=24")
-    check_model(made, SCHEMA, made.heads)
+def test_what_fits_is_let_through(default: Plan) -> None:
+    check_model(replace(default, mixture=STEM(), interaction=CrossNetwork(rank=24)), SCHEMA, default.heads)

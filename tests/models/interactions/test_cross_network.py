@@ -75,5 +75,5 @@ def test_settings_out_of_range_are_named(shape):
         CrossNetwork(rank=7).build(shape)
     assert CrossNetwork(rank=6).build(shape).output_width == 14
     narrow = FieldsShape(fields=(), embedding_dim=4, num_numeric=2)
-    with pytest.raises(ValueError, match="rank is 1, and a row has 2 numbers.*choose null$"):
+    with pytest.raises(ValueError, match=r"rank is 1, and a row has 2 numbers.*choose null$"):
         CrossNetwork(rank=1).build(narrow)
