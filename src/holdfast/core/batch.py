@@ -72,6 +72,7 @@ class Batch:
         event: bool ``[B, T]``.
         known: bool ``[B, T]``.
         weight: what a row counts in each objective's loss, float32 ``[B, T]``, >= 0.
+        environment: code of the environment that a row comes from, int64 ``[B]``; None where nobody asks.
     """
 
     inputs: Inputs
@@ -79,6 +80,7 @@ class Batch:
     event: Tensor
     known: Tensor
     weight: Tensor
+    environment: Tensor | None = None
 
     def __post_init__(self) -> None:
         shapes = {name: tuple(getattr(self, name).shape) for name in ("value", "event", "known", "weight")}
@@ -102,4 +104,7 @@ class Batch:
                 getattr(self, name).to(device, non_blocking=non_blocking)
                 for name in ("value", "event", "known", "weight")
             ),
+            environment=None
+            if self.environment is None
+            else self.environment.to(device, non_blocking=non_blocking),
         )

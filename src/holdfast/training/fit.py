@@ -49,6 +49,9 @@ from holdfast.training.propensities import (
     propensity_of,
     weigh,
 )
+from holdfast.training.recency import with_decay
+from holdfast.training.robust_losses import check_robust_loss
+from holdfast.training.robust_training import RobustTraining
 from holdfast.training.selection import Selection, check_criterion
 from holdfast.training.settings import OptimizerSettings, TrainerSettings
 from holdfast.training.targets import TargetNotes, head_targets
@@ -73,6 +76,7 @@ class FitResult:
         unused_experts: experts that no gate used in the best epoch; see ``gates.unused_experts``.
         after_click: diagnostics of the predicted click as a propensity, in the best epoch, by objective and
             name; empty where no loss is estimated with it.
+        environments: rows of the training window by environment; empty where nobody tells them apart.
     """
 
     criterion: str
@@ -87,6 +91,7 @@ class FitResult:
     propensities: PropensityNotes | None = None
     after_click: dict[str, dict[str, float]] = field(default_factory=dict)
     unused_experts: tuple[str, ...] = ()
+    environments: dict[str, int] = field(default_factory=dict)
 
 
 def fit(
@@ -102,6 +107,7 @@ def fit(
     folder: Path,
     source: PropensitySource | None = None,
     estimator: LossEstimator | None = None,
+    robust: RobustTraining | None = None,
     resume: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     run_log: RunLog | None = None,
@@ -124,6 +130,7 @@ def fit(
         folder: where checkpoints go; made if absent.
         source: where the rows' propensities come from, fitted on the training window; the log by default.
         estimator: how losses of heads that are observed only after a click are told; means by default.
+        robust: what makes the model hold elsewhere; by default training is plain.
         resume: go on from the folder's ``last.ckpt``, if there is one; else start anew and replace it.
         on_progress: called a few times a second.
         run_log: gets each epoch's losses, the epoch as the step; rewound to where this run starts.
@@ -140,7 +147,10 @@ def fit(
     estimator = Naive() if estimator is None else estimator
     check_heads(estimator, ranker.heads)
     weighed, judged, notes = _weigh(train, validation, ranker, weighting, source, estimator)
-    plan = _plan(ranker, train, validation, settings=settings, seed=seed)
+    robust = RobustTraining() if robust is None else robust
+    weighed = with_decay(weighed, robust.recency)
+    steps, environments = robust.steps(ranker, weighed, estimator, settings, seed=seed)
+    plan = _plan(ranker, train, validation, settings=settings, seed=seed) | robust.plan()
     plan["estimator"] = type(estimator).__name__  # a checkpoint holds its second towers
     if type(balance) is not StaticBalance:  # runs of before have no such entry, and were static
         plan["balance"] = type(balance).__name__  # and what it learned
@@ -154,7 +164,7 @@ def fit(
     watch = Watch(selection, on_progress)
     if not (selection.exhausted or len(selection.epochs) >= settings.max_epochs):
         run_state = RunState(folder, plan=plan, selection=selection, settings=settings, watch=watch)
-        gates = GateWatch(ranker)
+        gates = GateWatch(steps.judged(ranker))
         epoch_end = EpochEnd(
             folder, selection=selection, run_state=run_state, run_log=run_log, watch=watch, gates=gates
         )
@@ -165,6 +175,7 @@ def fit(
             validation_weights=judged.weights,
             batch_size=settings.batch_size,
             seed=seed,
+            environment=None if environments is None else environments.codes,
         )
         module = RankingModule(
             ranker,
@@ -173,7 +184,9 @@ def fit(
             seed=seed,
             estimator=estimator,
             accumulate_batches=settings.accumulate_batches,
+            robust=steps,
         )
+        check_robust_loss(robust.loss, estimator, module.weighing.balancer)
         checkpoint = None if state is None else str(folder / LAST)
         callbacks: list[pl.Callback] = [watch, run_state, gates, epoch_end]
         run_lightning(module, data, settings, folder, callbacks=callbacks, checkpoint=checkpoint)
@@ -192,6 +205,7 @@ def fit(
         propensities=notes,
         after_click=of_best_epoch(selection),
         unused_experts=unused_in_best_epoch(selection),
+        environments={} if environments is None else environments.by_name(),
     )
 
 
