@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 STAGES = (
-    *("prepare", "fit", "calibrate", "evaluate", "stress", "counterfactual", "simulate", "export"),
-    "report",
+    *("prepare", "fit", "calibrate", "evaluate", "stress"),
+    *("counterfactual", "simulate", "export", "report"),
 )
 DEFAULT_STAGES = ("prepare", "fit", "calibrate", "evaluate", "export", "report")
 

@@ -267,6 +267,7 @@ def _values(frame: pd.DataFrame, feature: Feature) -> pd.Series | Keys:
 
 
 def content_seconds_of(frame: pd.DataFrame) -> NDArray[np.float32]:
+    """Length of each row's content, float32 ``[N]``; ``inf`` where nothing caps dwell."""
     if CONTENT_COLUMN not in frame:
         return np.full(len(frame), np.inf, dtype=np.float32)
     with np.errstate(over="ignore"):

@@ -116,7 +116,7 @@ def test_everything_that_is_given_is_on_the_page(full: ReportContent, page: str)
         "libraries.torch",
     ]
     assert [each for each in expected if each not in text] == []
-    assert page.count('class="plot"') == 6 + 6 + 1 + 4 + 1
+    assert page.count('class="plot"') == 6 + 6 + 1 + 1 + 4
     assert "Not in this report" not in text
 
 

@@ -43,6 +43,10 @@ def encode_drifted(
     categorical, numeric = taken(clean.categorical, source), taken(clean.numeric, source)
     lists = [taken(each, source) for each in clean.lists]
     changed = set(drifted.inputs_changed)
+    # A list of events and that of its time gaps are only read together.
+    for feature in encoder.features:
+        if feature.gap_of and changed & {feature.name, feature.gap_of}:
+            changed |= {feature.name, feature.gap_of}
     features = tuple(each for each in encoder.features if each.name in changed)
     if features:
         part = replace(encoder, features=features)

@@ -66,7 +66,7 @@ def stress_ranker(
         train: the encoded train window, which the reference is fitted on.
         window: the clean window that drift is put into; see ``data.preparation.prepare_window``.
         encoder: fitted on clean train rows; drifted rows pass it as it is.
-        fusion: of the ranker's scores, and of the reference's.
+        fusion: of the ranker's scores; see ``Scene`` for the reference's.
         card: of the log.
         observed_until: the moment as of which the window's outcomes are known, in UTC.
         horizon_days: days of absence that labels tell apart.

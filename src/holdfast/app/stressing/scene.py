@@ -19,7 +19,7 @@ from holdfast.app.stressing.encoding import encode_drifted, taken, touches_input
 from holdfast.app.stressing.outcomes import judged_rows, with_labels
 from holdfast.app.stressing.reference import ReferenceInputs, ReferenceRanker, habit_of
 from holdfast.core.arrays import Floats, Ints
-from holdfast.core.protocols import Fusion, Population
+from holdfast.core.protocols import FittedFusion, Fusion, Population
 from holdfast.data.encoded import EncodedWindow
 from holdfast.data.encoder import CONTENT_COLUMN, Encoder
 from holdfast.data.history import FREQUENCY, RECENCY
@@ -29,6 +29,7 @@ from holdfast.drift.rows import DriftRows
 from holdfast.evaluation.robustness.judged_rows import JudgedRows, judge
 from holdfast.evaluation.robustness.linearised import Linearised, Users
 from holdfast.models.ranker import Ranker
+from holdfast.objectives.fusion.weighted import WeightedProduct
 
 Predictions = dict[str, Floats]
 Metrics = dict[str, Linearised]
@@ -58,7 +59,8 @@ class Scene:
     Attributes:
         ranker: trained.
         reference: fitted on the train window.
-        fusion: of both.
+        fusion: of the ranker's scores. The reference ranks by the same where it needs no fit, and by the
+            default product of powers otherwise: nothing is fitted for it on validation.
         encoder: fitted on the clean train window, and never again.
         window: the clean test window, encoded, ``[N]``.
         clean: its raw rows, ``[N]``.
@@ -95,9 +97,14 @@ class Scene:
         self.judged = replace(judged, rows_of_user_day=np.bincount(window.user_day))
         self._of_model = self._predicted(window)
         inputs = ReferenceInputs(window.item, window.content_seconds, *habit_of(self.clean.rows))
-        self._of_reference = self.reference.predict(inputs, fusion=self.fusion)
+        self._of_reference = self.reference.predict(inputs, fusion=self.reference_fusion)
         self._clean_of_model = judge(self.judged, self._of_model)
         self._clean_of_reference = judge(self.judged, self._of_reference)
+
+    @property
+    def reference_fusion(self) -> Fusion:
+        """What makes one ranking score of the reference's."""
+        return WeightedProduct() if isinstance(self.fusion, FittedFusion) else self.fusion
 
     @property
     def population(self) -> Population:
@@ -135,7 +142,7 @@ class Scene:
             users: of its rows; the codes of users of the clean window are theirs.
         """
         inputs = ReferenceInputs(window.item, window.content_seconds, *habit_of(rows))
-        reference = self.reference.predict(inputs, fusion=self.fusion)
+        reference = self.reference.predict(inputs, fusion=self.reference_fusion)
         return self._measured(self._judged(window, users), self._predicted(window), reference)
 
     def elsewhere_by_day(
@@ -143,7 +150,10 @@ class Scene:
     ) -> dict[int, Conditions]:
         """The same day by day, by local days since 1970-01-01."""
         inputs = ReferenceInputs(window.item, window.content_seconds, *habit_of(rows))
-        model, reference = self._predicted(window), self.reference.predict(inputs, fusion=self.fusion)
+        model, reference = (
+            self._predicted(window),
+            self.reference.predict(inputs, fusion=self.reference_fusion),
+        )
         judged = self._judged(window, users)
         found = {}
         for day in np.unique(window.day):
@@ -175,7 +185,7 @@ class Scene:
             return _rows_of(self._of_reference, source)
         rows = drifted.rows.rows
         inputs = ReferenceInputs(stable_codes(rows, "item_id"), content, *habit_of(rows))
-        return self.reference.predict(inputs, fusion=self.fusion)
+        return self.reference.predict(inputs, fusion=self.reference_fusion)
 
     def _judged_under(self, drifted: Drifted, source: Ints | None) -> JudgedRows:
         """What happened to drifted rows, as far as they know."""

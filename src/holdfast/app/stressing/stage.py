@@ -75,7 +75,7 @@ def stress_run(run: Run) -> None:
 
 def run_fingerprint(run: Run, scene: Scene, ranker: Ranker) -> str:
     """Of everything that a scenario's result depends on, beside the scenario and the code."""
-    weights = hashlib.blake2b(digest_size=16)
+    weights, calibrated = hashlib.blake2b(digest_size=16), run.calibrated
     for name, each in sorted(ranker.state_dict().items()):
         weights.update(name.encode())
         weights.update(each.detach().cpu().contiguous().numpy().tobytes())
@@ -83,7 +83,8 @@ def run_fingerprint(run: Run, scene: Scene, ranker: Ranker) -> str:
         data=run.prepared.summary["fingerprint"],
         windows=run.prepared.summary["windows"],
         weights=weights.hexdigest(),
-        fusion=repr(run.served_plan.fusion),
+        fusion=repr(calibrated.fusion),  # with what was fitted
+        calibration=None if calibrated.calibration is None else calibrated.calibration.to_dict(),
         resamples=[scene.resampler.num_resamples, scene.resampler.seed],
         asked=[scene.horizon, scene.horizon_days, scene.cutoff],
     )
