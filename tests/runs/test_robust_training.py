@@ -63,6 +63,7 @@ def test_all_together_and_exported(new_run):
         (["robust/ensemble=several", "robust.ensemble.members=0"], "members is 0"),
         (["robust/ensemble=several", "policy=[trained]"], "policy.NAME.scorer.members"),
         (["robust/loss=group_dro", "objective/estimator=snips"], "objective/estimator=naive"),
+        (["robust/loss=coral", "objective/balance=famo"], "choose another objective/balance"),
         (
             [
                 "robust/augmentation=training_family",

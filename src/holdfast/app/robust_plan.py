@@ -82,7 +82,9 @@ def robust_plan(
     loss = build(config, "robust.loss")
     if not isinstance(loss, Robustness):
         raise UserError(f"robust.loss: {type(loss).__name__} is no robust loss; choose robust/loss=...")
-    check_robust_loss(loss, estimator)
+    heads = tuple(map(str, OmegaConf.select(config, "model.heads")))
+    balancer = build(config, "objective.balance").build(heads) if len(heads) > 1 else None
+    check_robust_loss(loss, estimator, balancer)
     others = {part: build(config, f"robust.{part}") for part in ("recency", "feature_dropout", "averaging")}
     training = RobustTraining(loss=loss, **others)
     training.check_length(trainer.max_epochs)

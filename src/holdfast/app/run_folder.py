@@ -183,9 +183,10 @@ def _with_what_was_meant(config: dict[str, Any]) -> dict[str, Any]:
         "interaction": {"_target_": "holdfast.models.interactions.concatenation.Concatenation"},
     }
     model = config.get("model")
-    if isinstance(model, dict):
-        config = {**config, "model": {**only_choice, **model}}
-    return {**config, "robust": {**PLAIN, **config.get("robust", {})}}
+    if not isinstance(model, dict):
+        return config
+    robust = {**PLAIN, **config.get("robust", {})}
+    return {**config, "model": {**only_choice, **model}, "robust": robust}
 
 
 def newest_unfinished(runs_dir: Path, name: str, config: dict[str, Any]) -> RunFolder | None:

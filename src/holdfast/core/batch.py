@@ -5,7 +5,7 @@ B rows, F categorical inputs, D numeric inputs, L values of a list input, T obje
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -98,13 +98,13 @@ class Batch:
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Batch:
         """The same batch on another device."""
-        return Batch(
+        moved = Batch(
             self.inputs.to(device, non_blocking=non_blocking),
             *(
                 getattr(self, name).to(device, non_blocking=non_blocking)
                 for name in ("value", "event", "known", "weight")
             ),
-            environment=None
-            if self.environment is None
-            else self.environment.to(device, non_blocking=non_blocking),
         )
+        if self.environment is None:
+            return moved
+        return replace(moved, environment=self.environment.to(device, non_blocking=non_blocking))
