@@ -99,7 +99,7 @@ def fit_toy(folder: Path, *, ranker: Ranker | None = None, **changes: Any) -> Fi
     return fit(ranker or make_ranker(), settings=TrainerSettings(**settings), **arguments)
 
 
-EXTRA = ("resume", "on_progress", "run_log", "source", "estimator")
+EXTRA = ("resume", "on_progress", "run_log", "source", "estimator", "robust")
 
 
 def run_in_child(work: Callable[[], object]) -> int | None:

@@ -151,6 +151,8 @@ def test_half_of_the_rows_on_each_of_two_processes_find_the_weights_of_all(toy: 
 
 def batch_part(batch: Batch, start: int, end: int) -> Batch:
     def cut(value: Any) -> Any:
+        if value is None:
+            return None
         if isinstance(value, Tensor):
             return value[start:end]
         if isinstance(value, tuple):

@@ -12,6 +12,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from holdfast.app.counterfactual.settings import CounterfactualSettings
+from holdfast.app.robust_plan import KEYS, RobustPlan, robust_plan
 from holdfast.app.schema import TARGET, build, check, schema_of
 from holdfast.app.settings import RunSettings
 from holdfast.app.simulating.contenders import ContenderSettings
@@ -51,6 +52,7 @@ GROUPS = (
     "encoder",
     "model",
     "objective",
+    "robust",
     "calibration",
     "fusion",
     "optimizer",
@@ -64,7 +66,7 @@ GROUPS = (
     "tracking",
 )
 SINGLE_COMPONENTS = (
-    *(group for group in GROUPS if group not in ("model", "objective", "policy", "drift")),
+    *(group for group in GROUPS if group not in ("model", "objective", "robust", "policy", "drift")),
     "model.ranker",
     "model.sequence",
     "model.interaction",
@@ -73,6 +75,7 @@ SINGLE_COMPONENTS = (
     "objective.weighting",
     "objective.estimator",
     "objective.balance",
+    *KEYS,
 )
 
 
@@ -94,6 +97,7 @@ class Plan:
     weighting: PropensityWeighting
     estimator: LossEstimator
     balance: Balance
+    robust: RobustPlan
     calibration: CalibrationSettings
     fusion: Fusion
     optimizer: OptimizerSettings
@@ -155,6 +159,7 @@ def plan(config: DictConfig) -> Plan:
     made["fusion"] = _kind(config, "fusion", Fusion)
     _check_horizon(heads, horizon_days=run_settings(config).horizon_days)
     _check_together(made["fusion"], _kind(config, "objective.balance", Balance), made["trainer"], heads)
+    estimator, contenders = _estimator(config, heads), _contenders(config)
     return Plan(
         settings=run_settings(config),
         source=_kind(config, "data", LogSource),
@@ -162,9 +167,10 @@ def plan(config: DictConfig) -> Plan:
         heads=heads,
         propensity=_kind(config, "objective.propensity", PropensitySource),
         weighting=build(config, "objective.weighting"),
-        estimator=_estimator(config, heads),
+        estimator=estimator,
         balance=_kind(config, "objective.balance", Balance),
-        contenders=_contenders(config),
+        robust=robust_plan(config, estimator=estimator, trainer=made["trainer"], contenders=contenders),
+        contenders=contenders,
         ladders=_ladders(config, made["stress"]),
         **made,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast.app import sayings
 from holdfast.app.calibration.after_training import check_after_training
 from holdfast.app.composition import Plan
+from holdfast.app.new_ranker import member_seed
 from holdfast.app.run import Run
 from holdfast.data.card import Objective
 from holdfast.data.preparation import Prepared
@@ -42,40 +43,49 @@ def refuse_before_training(plan: Plan, prepared: Prepared, objectives: Sequence[
     check_one_propensity(plan.estimator, fitted.on_train, weighting)
     check_observed_after_click(fitted.on_train, heads)
     check_after_training(plan, prepared.encoder.schema, tuple(heads))
+    plan.robust.training.check_window(train, prepared.encoder.schema)
 
 
-def train(run: Run, *, resume: bool) -> tuple[FitResult, int]:
+def train(run: Run, *, resume: bool) -> tuple[list[FitResult], int]:
     """Train on the prepared windows; every process of a distributed training does this together.
 
     Returns:
-        What training came to, and how many weights the model has.
+        What training came to, for each member of the run's ensemble, and how many weights the model has.
     """
     from holdfast.training.fit import fit as fit_ranker
 
     plan, prepared = run.plan, run.prepared
-    ranker = run.fresh_ranker()
-    with run.console.progress("fit") as line:
-        result = fit_ranker(
-            ranker,
-            prepared.window("train", memory_map=True),
-            prepared.window("validation"),
-            weighting=plan.weighting,
-            balance=plan.balance,
-            optimizer=plan.optimizer,
-            settings=plan.trainer,
-            seed=plan.settings.seed,
-            folder=run.folder.fit,
-            source=plan.propensity,
-            estimator=plan.estimator,
-            resume=resume,
-            on_progress=sayings.FitProgress(line),
-            run_log=run.run_log,
-        )
-    return result, sum(parameter.numel() for parameter in ranker.parameters())
+    results, num_weights = [], 0
+    for member in range(plan.robust.ensemble.members):
+        ranker, folder = run.fresh_ranker(member), run.fit_folder(member)
+        folder.mkdir(parents=True, exist_ok=True)
+        with run.console.progress("fit") as line:
+            result = fit_ranker(
+                ranker,
+                prepared.learned_window(),
+                prepared.window("validation"),
+                weighting=plan.weighting,
+                balance=plan.balance,
+                optimizer=plan.optimizer,
+                settings=plan.trainer,
+                seed=member_seed(plan.settings.seed, member),
+                folder=folder,
+                source=plan.propensity,
+                estimator=plan.estimator,
+                robust=plan.robust.training,
+                resume=resume,
+                on_progress=sayings.FitProgress(line),
+                # A run has one curve of epochs: that of its first model.
+                run_log=run.run_log if member == 0 else None,
+            )
+        results.append(result)
+        num_weights += sum(parameter.numel() for parameter in ranker.parameters())
+    return results, num_weights
 
 
-def fit_summary(result: FitResult, num_weights: int) -> dict[str, Any]:
-    """What training came to, in plain containers."""
+def fit_summary(results: Sequence[FitResult], num_weights: int) -> dict[str, Any]:
+    """What training came to, in plain containers: the first model's, and the best epochs of all."""
+    result = results[0]
     return {
         "criterion": result.criterion,
         "best_epoch": result.best_epoch,
@@ -90,4 +100,6 @@ def fit_summary(result: FitResult, num_weights: int) -> dict[str, Any]:
         "propensities": None if result.propensities is None else asdict(result.propensities),
         "after_click": result.after_click,
         "unused_experts": list(result.unused_experts),
+        "environments": result.environments,
+        "members": [{"best_epoch": each.best_epoch, "best_value": each.best_value} for each in results],
     }

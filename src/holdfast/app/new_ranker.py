@@ -9,6 +9,7 @@ from holdfast.app.composition import Plan
 from holdfast.core.errors import UserError
 from holdfast.core.features import InputSchema
 from holdfast.core.protocols import Head
+from holdfast.core.random import derive_seed
 from holdfast.data.encoder import Encoder
 from holdfast.models.ranker import Ranker, build_ranker
 
@@ -55,3 +56,8 @@ def _built(plan: Plan, schema: InputSchema, heads: Mapping[str, Head], *, seed: 
         )
     except ValueError as error:
         raise UserError(f"model: {error}") from error
+
+
+def member_seed(seed: int, member: int) -> int:
+    """The seed of a member of an ensemble; the first one's is the ensemble's."""
+    return seed if member == 0 else derive_seed(seed, "member", member)

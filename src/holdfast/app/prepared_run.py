@@ -24,6 +24,7 @@ from holdfast.data.splits import Window, window_from_dict
 
 SUMMARY_FILE = "summary.json"
 TEST_ROWS_FILE = "rows_test.parquet"
+AUGMENTED = "train_augmented"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,11 @@ class PreparedRun:
         """An encoded window: train, validation or test."""
         return load_window(self.folder / name, memory_map=memory_map)
 
+    def learned_window(self) -> EncodedWindow:
+        """The rows that the model is trained on: the train window, or what drifts made of it."""
+        augmented = (self.folder / AUGMENTED).is_dir()
+        return self.window(AUGMENTED if augmented else "train", memory_map=True)
+
     def encoder(self) -> Encoder:
         """The encoder, as it was fitted on the train window."""
         return load_encoder(self.folder / "encoder")
@@ -88,12 +94,18 @@ def save_prepared(
     heads: Mapping[str, Head],
     history_features: list[str],
     dropped: Mapping[str, str],
+    learned: EncodedWindow | None = None,
 ) -> PreparedRun:
-    """Write everything that later stages need, whole or not at all."""
+    """Write everything that later stages need, whole or not at all.
+
+    ``learned`` are the rows that the model is trained on, where they are not the train window's.
+    """
     first = next(iter(prepared.windows.values()))
     with whole_folder(folder) as temporary:
         for name, window in prepared.windows.items():
             window.save(temporary / name)
+        if learned is not None and learned is not prepared.windows["train"]:
+            learned.save(temporary / AUGMENTED)
         prepared.encoder.save(temporary / "encoder")
         save_heads(temporary, heads)
         write_rows(temporary / TEST_ROWS_FILE, prepared.rows["test"])

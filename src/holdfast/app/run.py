@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.app.calibration.after_training import Calibrated, fits_after_training, load_calibrated
 from holdfast.app.composition import Plan
 from holdfast.app.console import Console
-from holdfast.app.new_ranker import new_ranker
+from holdfast.app.new_ranker import member_seed, new_ranker
 from holdfast.app.prepared_run import PreparedRun
 from holdfast.app.run_folder import RunFolder
 from holdfast.core.files import whole_file
+from holdfast.models.ensemble import RankerEnsemble
 from holdfast.models.ranker import Ranker
 from holdfast.tracking.run_log import RunLog
 
@@ -34,18 +36,25 @@ class Run:
         """What the stage prepare left."""
         return PreparedRun(self.folder.prepared)
 
-    def fresh_ranker(self) -> Ranker:
+    def fresh_ranker(self, member: int = 0) -> Ranker:
         """The model with untrained weights, for the objectives that the log can teach."""
-        prepared, seed = self.prepared, self.plan.settings.seed
+        prepared, seed = self.prepared, member_seed(self.plan.settings.seed, member)
         return new_ranker(self.plan, prepared.encoder(), prepared.heads(self.plan.heads), seed=seed)
 
+    def fit_folder(self, member: int = 0) -> Path:
+        """Where the weights of a member of the run's ensemble are; the first one's are the run's."""
+        return self.folder.fit / f"member_{member}" if member else self.folder.fit
+
     def uncalibrated_ranker(self) -> Ranker:
-        """The model with the weights of its best epoch, as training left it."""
+        """The model with the weights of its best epoch, or several of them as one, as training left it."""
         from holdfast.training.checkpoints import load_best
 
-        ranker = self.fresh_ranker()
-        ranker.load_state_dict(load_best(self.folder.fit))
-        return ranker.eval()
+        members = []
+        for member in range(self.plan.robust.ensemble.members):
+            ranker = self.fresh_ranker(member)
+            ranker.load_state_dict(load_best(self.fit_folder(member)))
+            members.append(ranker)
+        return members[0].eval() if len(members) == 1 else RankerEnsemble(members).eval()
 
     def trained_ranker(self) -> Ranker:
         """The model as it is served: the weights of its best epoch, calibrated where the run asks for it."""

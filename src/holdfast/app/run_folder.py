@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from holdfast.app.robust_plan import PLAIN
 from holdfast.core.errors import UserError
 from holdfast.core.files import read_json, write_json, write_text
 
@@ -182,7 +183,10 @@ def _with_what_was_meant(config: dict[str, Any]) -> dict[str, Any]:
         "interaction": {"_target_": "holdfast.models.interactions.concatenation.Concatenation"},
     }
     model = config.get("model")
-    return {**config, "model": {**only_choice, **model}} if isinstance(model, dict) else config
+    if not isinstance(model, dict):
+        return config
+    robust = {**PLAIN, **config.get("robust", {})}
+    return {**config, "model": {**only_choice, **model}, "robust": robust}
 
 
 def newest_unfinished(runs_dir: Path, name: str, config: dict[str, Any]) -> RunFolder | None:

@@ -93,6 +93,17 @@ def fitted(summary: Mapping[str, Any]) -> Iterator[str]:
             f"clipped {each['clipped_share']:.1%}, largest {each['largest_weight']:.1f}"
             + (f", {count(each['num_missing'])} set aside" if each.get("num_missing") else "")
         )
+    others = summary.get("members", [])[1:]
+    if others:
+        values = ", ".join(f"{each['best_value']:.4f}" for each in others)
+        yield f"{len(others) + 1} models, averaged; the others' best {summary['criterion']}: {values}"
+    environments = summary.get("environments") or {}
+    if environments:
+        smallest = min(environments, key=lambda name: environments[name])
+        yield (
+            f"{len(environments)} environments, the smallest {smallest} with "
+            f"{count(environments[smallest])} rows"
+        )
     labels = (summary.get("propensities") or {}).get("labels")
     if labels:
         yield (

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from holdfast.app import sayings
+from holdfast.app.augmenting import augmented
 from holdfast.app.balance_table import BALANCE_TABLE, balance_tables
 from holdfast.app.calibration.stage import calibrate
 from holdfast.app.composition import Plan
@@ -63,6 +64,15 @@ def prepare(run: Run, *, resume: bool) -> None:
             heads=heads,
             history_features=history,
             dropped=dropped,
+            learned=augmented(
+                plan,
+                prepared.windows["train"],
+                prepared.rows["train"],
+                encoder=prepared.encoder,
+                card=log.card,
+                as_of=prepared.bounds["train"].as_of,
+                seed=plan.settings.seed,
+            ),
         )
     record = read_json(run.folder.manifest_file)
     write_json(run.folder.manifest_file, {**record, "data_fingerprint": saved.summary["fingerprint"]})
@@ -75,12 +85,12 @@ def prepare(run: Run, *, resume: bool) -> None:
 def fit(run: Run, *, resume: bool) -> None:
     """Train, keep the weights of the best epoch, and say how far the importance weights can be trusted."""
     with others_assist(run.folder, resume=resume):
-        result, num_weights = train(run, resume=resume)
+        results, num_weights = train(run, resume=resume)
     with whole_file(run.folder.fit / "epochs.parquet") as temporary:
-        result.epochs.to_parquet(temporary, index=False)
+        results[0].epochs.to_parquet(temporary, index=False)
     run.drop_table(BALANCE_TABLE)  # of an earlier training, whose weights may have moved
-    run.save_tables(balance_tables(result.epochs))
-    summary = fit_summary(result, num_weights)
+    run.save_tables(balance_tables(results[0].epochs))
+    summary = fit_summary(results, num_weights)
     write_json(run.folder.fit / "summary.json", summary)
     run.run_log.log_summary(
         {

@@ -5,7 +5,7 @@ B rows, F categorical inputs, D numeric inputs, L values of a list input, T obje
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -72,6 +72,7 @@ class Batch:
         event: bool ``[B, T]``.
         known: bool ``[B, T]``.
         weight: what a row counts in each objective's loss, float32 ``[B, T]``, >= 0.
+        environment: code of the environment that a row comes from, int64 ``[B]``; None where nobody asks.
     """
 
     inputs: Inputs
@@ -79,6 +80,7 @@ class Batch:
     event: Tensor
     known: Tensor
     weight: Tensor
+    environment: Tensor | None = None
 
     def __post_init__(self) -> None:
         shapes = {name: tuple(getattr(self, name).shape) for name in ("value", "event", "known", "weight")}
@@ -96,10 +98,13 @@ class Batch:
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Batch:
         """The same batch on another device."""
-        return Batch(
+        moved = Batch(
             self.inputs.to(device, non_blocking=non_blocking),
             *(
                 getattr(self, name).to(device, non_blocking=non_blocking)
                 for name in ("value", "event", "known", "weight")
             ),
         )
+        if self.environment is None:
+            return moved
+        return replace(moved, environment=self.environment.to(device, non_blocking=non_blocking))

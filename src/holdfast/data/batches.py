@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -81,17 +81,21 @@ class TensorColumns:
     Args:
         window: encoded rows; its arrays are shared, not copied, and never written to.
         weights: what each row counts in each objective's loss, float32 ``[N, T]``; ``window.spread`` if None.
+        environment: code of each row's environment, int64 ``[N]``; None where nobody asks for it.
 
     Raises:
         ValueError: the weights have another shape than the outcomes.
     """
 
-    def __init__(self, window: EncodedWindow, weights: Floats | None = None) -> None:
+    def __init__(
+        self, window: EncodedWindow, weights: Floats | None = None, environment: Ints | None = None
+    ) -> None:
         weights = window.spread if weights is None else np.asarray(weights, dtype=np.float32)
         if weights.shape != window.value.shape:
             raise ValueError(
                 f"weights have shape {weights.shape}, the outcomes of {window.name} {window.value.shape}"
             )
+        self._environment = None if environment is None else torch.from_numpy(environment)
         self._columns: tuple[Tensor, ...] = tuple(
             _shared(array)
             for array in (
@@ -112,10 +116,13 @@ class TensorColumns:
     def gather(self, index: Ints | Tensor) -> Batch:
         """The rows at ``index``, int64 ``[B]``, column by column."""
         rows = index if isinstance(index, Tensor) else torch.from_numpy(index)
-        return _batch([column.index_select(0, rows) for column in self._columns])
+        batch = _batch([column.index_select(0, rows) for column in self._columns])
+        if self._environment is None:
+            return batch
+        return replace(batch, environment=self._environment.index_select(0, rows))
 
     def slice(self, start: int, stop: int) -> Batch:
-        """The rows from ``start`` to before ``stop``, without a copy."""
+        """The rows from ``start`` to before ``stop``, without a copy and without environments."""
         return _batch([column[start:stop] for column in self._columns])
 
 

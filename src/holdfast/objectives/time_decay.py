@@ -70,4 +70,4 @@ def decayed(weights: Floats, *, known: Bools, age_days: Floats, half_life_days: 
     after = before * np.exp2(-age / half_life_days)
     total = after.sum(0)
     scale = np.divide(before.sum(0), total, out=np.zeros_like(total), where=total > 0.0)
-    return (after * scale).astype(np.float32)
+    return np.asarray(after * scale, dtype=np.float32)

@@ -80,6 +80,7 @@ class WindowDataModule(pl.LightningDataModule):
         validation_weights: the same for validation.
         batch_size: rows that one step sees on all processes together.
         seed: with the epoch, decides the order of the rows.
+        environment: code of each training row's environment, int64 ``[N]``; None where nobody asks for it.
     """
 
     def __init__(
@@ -91,9 +92,10 @@ class WindowDataModule(pl.LightningDataModule):
         validation_weights: Floats,
         batch_size: int,
         seed: int,
+        environment: Ints | None = None,
     ) -> None:
         super().__init__()
-        self.train = TensorColumns(train, train_weights)
+        self.train = TensorColumns(train, train_weights, environment)
         self.validation = TensorColumns(validation, validation_weights)
         self.batch_size = batch_size
         self.seed = seed

@@ -5,6 +5,8 @@ N rows of a window, B rows of a slice, G moments.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +18,7 @@ from holdfast.core.protocols import DensityHead, DwellHead, device_of
 from holdfast.data.batches import TensorColumns
 from holdfast.data.encoded import EncodedWindow
 from holdfast.evaluation.crps import censored_log_score, crps_moments
+from holdfast.models.ensemble import members_of
 from holdfast.models.ranker import Ranker
 
 
@@ -70,7 +73,8 @@ def dwell_scores(
             for start in range(0, max(len(columns), 1), batch_size):
                 rows = slice(start, min(start + batch_size, len(columns)))
                 inputs = columns.slice(rows.start, rows.stop).inputs.to(device)
-                parameters = ranker(inputs)["dwell"]
+                # Of each member of an ensemble, which predicts the mixture of their distributions.
+                parameters = [each(inputs)["dwell"] for each in members_of(ranker)]
                 moments = crps_moments(seconds[rows], limit[rows])
                 stays = _survival(head, parameters, moments.seconds, inputs.content_seconds)
                 opened.append(moments.score(stays))
@@ -95,12 +99,16 @@ def dwell_scores(
     )
 
 
-def _survival(head: DwellHead, parameters: Tensor, seconds: Floats, content: Tensor) -> Floats:
-    moments = torch.from_numpy(seconds).to(parameters)
-    return np.asarray(head.survival(parameters, moments, content).double().cpu().numpy())
+def _survival(head: DwellHead, parameters: Sequence[Tensor], seconds: Floats, content: Tensor) -> Floats:
+    moments = torch.from_numpy(seconds).to(parameters[0])
+    stays = [head.survival(each, moments, content).double() for each in parameters]
+    return np.asarray(torch.stack(stays).mean(0).cpu().numpy())
 
 
-def _log_score(head: DensityHead, parameters: Tensor, content: Tensor, seconds: Floats, cut: Bools) -> Floats:
-    moments = torch.from_numpy(seconds[:, None]).to(parameters)
-    density = head.log_density(parameters, moments, content)[:, 0].double().cpu().numpy()
+def _log_score(
+    head: DensityHead, parameters: Sequence[Tensor], content: Tensor, seconds: Floats, cut: Bools
+) -> Floats:
+    moments = torch.from_numpy(seconds[:, None]).to(parameters[0])
+    densities = [head.log_density(each, moments, content)[:, 0].double() for each in parameters]
+    density = (torch.stack(densities).logsumexp(0) - math.log(len(densities))).cpu().numpy()
     return censored_log_score(density, _survival(head, parameters, seconds[:, None], content)[:, 0], cut)

@@ -48,10 +48,11 @@ class EpochEnd(pl.Callback):
             **pl_module.epoch_losses("validation"),
             **pl_module.epoch_propensities(),
             **pl_module.epoch_balance(),
+            **pl_module.epoch_robustness(),
             **self.gates.epoch_gates(trainer),
         }
         if self.selection.update(epoch, metrics):
-            save_best(trainer, pl_module.ranker.state_dict(), self.folder)
+            save_best(trainer, pl_module.judged_ranker.state_dict(), self.folder)
         if trainer.is_global_zero and self.run_log is not None:
             # Not a number means that nothing was known; a log has no place for it.
             known = {name: value for name, value in metrics.items() if not math.isnan(value)}

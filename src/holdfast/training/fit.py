@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 
-from holdfast.core.errors import UserError
-from holdfast.core.features import InputSchema
 from holdfast.core.importance import WeightDiagnostics
 from holdfast.data.encoded import EncodedWindow
 from holdfast.models.ranker import Ranker
@@ -34,6 +31,7 @@ from holdfast.training.checkpoints import (
 )
 from holdfast.training.click_propensity import of_best_epoch
 from holdfast.training.data_module import WindowDataModule, known_rows
+from holdfast.training.environments import Environments
 from holdfast.training.epochs import EpochEnd
 from holdfast.training.gates import GateWatch, unused_in_best_epoch
 from holdfast.training.lightning_run import run_lightning
@@ -49,9 +47,13 @@ from holdfast.training.propensities import (
     propensity_of,
     weigh,
 )
+from holdfast.training.recency import with_decay
+from holdfast.training.robust_losses import check_robust_loss
+from holdfast.training.robust_training import RobustTraining
 from holdfast.training.selection import Selection, check_criterion
 from holdfast.training.settings import OptimizerSettings, TrainerSettings
 from holdfast.training.targets import TargetNotes, head_targets
+from holdfast.training.window_checks import with_objectives_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,7 @@ class FitResult:
         unused_experts: experts that no gate used in the best epoch; see ``gates.unused_experts``.
         after_click: diagnostics of the predicted click as a propensity, in the best epoch, by objective and
             name; empty where no loss is estimated with it.
+        environments: rows of the training window by environment; empty where nobody tells them apart.
     """
 
     criterion: str
@@ -87,6 +90,7 @@ class FitResult:
     propensities: PropensityNotes | None = None
     after_click: dict[str, dict[str, float]] = field(default_factory=dict)
     unused_experts: tuple[str, ...] = ()
+    environments: dict[str, int] = field(default_factory=dict)
 
 
 def fit(
@@ -102,6 +106,7 @@ def fit(
     folder: Path,
     source: PropensitySource | None = None,
     estimator: LossEstimator | None = None,
+    robust: RobustTraining | None = None,
     resume: bool = False,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     run_log: RunLog | None = None,
@@ -124,6 +129,7 @@ def fit(
         folder: where checkpoints go; made if absent.
         source: where the rows' propensities come from, fitted on the training window; the log by default.
         estimator: how losses of heads that are observed only after a click are told; means by default.
+        robust: what makes the model hold elsewhere; by default training is plain.
         resume: go on from the folder's ``last.ckpt``, if there is one; else start anew and replace it.
         on_progress: called a few times a second.
         run_log: gets each epoch's losses, the epoch as the step; rewound to where this run starts.
@@ -133,15 +139,18 @@ def fit(
             a checkpoint is damaged or of another run, or training diverged.
         ValueError: the windows do not fit the ranker.
     """
-    train, validation = (_prepare(window, ranker) for window in (train, validation))
+    train, validation = (with_objectives_of(ranker, window) for window in (train, validation))
     train, validation, targets = head_targets(train, validation, ranker.heads)
     check_criterion(settings.criterion, objectives=ranker.objectives, known=known_rows(validation))
     selection = Selection(settings.criterion, settings.patience)
     estimator = Naive() if estimator is None else estimator
     check_heads(estimator, ranker.heads)
     weighed, judged, notes = _weigh(train, validation, ranker, weighting, source, estimator)
+    robust = RobustTraining() if robust is None else robust
+    weighed = with_decay(weighed, robust.recency)
+    steps, environments = robust.steps(ranker, weighed, estimator, settings, seed=seed)
     plan = _plan(ranker, train, validation, settings=settings, seed=seed)
-    plan |= _kinds(estimator, balance)
+    plan |= _kinds(estimator, balance) | robust.plan()
     clear_checkpoints(folder, only_parts=resume)
     ranker.train()
     state = read_run_state(folder, plan) if resume else None
@@ -158,10 +167,12 @@ def fit(
             seed=seed,
             estimator=estimator,
             accumulate_batches=settings.accumulate_batches,
+            robust=steps,
         )
-        data = _data(weighed, judged, batch_size=settings.batch_size, seed=seed)
+        check_robust_loss(robust.loss, estimator, module.weighing.balancer)
+        data = _data(weighed, judged, environments, batch_size=settings.batch_size, seed=seed)
         run_state = RunState(folder, plan=plan, selection=selection, settings=settings, watch=watch)
-        callbacks = _callbacks(folder, run_state, GateWatch(ranker), run_log)
+        callbacks = _callbacks(folder, run_state, GateWatch(steps.judged(ranker)), run_log)
         checkpoint = None if state is None else str(folder / LAST)
         run_lightning(module, data, settings, folder, callbacks=callbacks, checkpoint=checkpoint)
     ranker.load_state_dict(load_best(folder))
@@ -179,6 +190,7 @@ def fit(
         propensities=notes,
         after_click=of_best_epoch(selection),
         unused_experts=unused_in_best_epoch(selection),
+        environments={} if environments is None else environments.by_name(),
     )
 
 
@@ -193,7 +205,9 @@ def _callbacks(
     return [watch, run_state, gates, epoch_end]
 
 
-def _data(train: Weighed, validation: Weighed, *, batch_size: int, seed: int) -> WindowDataModule:
+def _data(
+    train: Weighed, validation: Weighed, environments: Environments | None, *, batch_size: int, seed: int
+) -> WindowDataModule:
     return WindowDataModule(
         train.window,
         validation.window,
@@ -201,6 +215,7 @@ def _data(train: Weighed, validation: Weighed, *, batch_size: int, seed: int) ->
         validation_weights=validation.weights,
         batch_size=batch_size,
         seed=seed,
+        environment=None if environments is None else environments.codes,
     )
 
 
@@ -219,54 +234,6 @@ def _weigh(
     notes = propensity_notes(train, fitted.on_train, weighting, fitted.notes)
     weighed = weigh(train, fitted.on_train, weighting, ranker.heads)
     return weighed, weigh(validation, propensity_of(fitted, validation), weighting, ranker.heads), notes
-
-
-def check_window(schema: InputSchema, window: EncodedWindow) -> None:
-    """Raise a ``ValueError`` where a window was not encoded for a schema.
-
-    All vocabularies share one table, so an id beyond its own would quietly read another's row.
-    """
-    asked = (len(schema.categorical), len(schema.numeric), tuple(each.max_length for each in schema.lists))
-    given = (
-        window.categorical.shape[1],
-        window.numeric.shape[1],
-        tuple(each.shape[1] for each in window.lists),
-    )
-    if asked != given:
-        raise ValueError(
-            f"window {window.name!r} has (categorical, numeric, list lengths) {given}, "
-            f"and the model wants {asked}"
-        )
-    columns = dict(zip(schema.categorical, window.categorical.T, strict=True))
-    columns.update({each.name: ids for each, ids in zip(schema.lists, window.lists, strict=True)})
-    for name, ids in columns.items():
-        rows = schema.num_rows[schema.vocabulary_of[name]]
-        if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < rows:
-            raise ValueError(
-                f"window {window.name!r}: ids of {name!r} run from {ids.min()} to {ids.max()}, but its "
-                f"vocabulary has rows 0 to {rows - 1}; encode the window with the model's own encoder"
-            )
-
-
-def _prepare(window: EncodedWindow, ranker: Ranker) -> EncodedWindow:
-    """The window with the ranker's objectives, in its order."""
-    if len(window) == 0:
-        raise UserError(f"the {window.name} window holds no row; change split.* or bring a longer log")
-    check_window(ranker.schema, window)
-    missing = [name for name in ranker.objectives if name not in window.objectives]
-    if missing:
-        raise UserError(
-            f"the model has heads for {missing}, but the log's outcomes are {list(window.objectives)}; "
-            "remove those heads, or name the outcomes on the dataset card"
-        )
-    if tuple(window.objectives) == ranker.objectives:
-        return window
-    columns = [window.index_of(name) for name in ranker.objectives]
-    narrowed: dict[str, Any] = {
-        name: np.ascontiguousarray(getattr(window, name)[:, columns])
-        for name in ("value", "event", "known", "spread")
-    }
-    return replace(window, objectives=tuple(window.objectives[index] for index in columns), **narrowed)
 
 
 def _plan(

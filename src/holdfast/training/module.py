@@ -24,6 +24,7 @@ from holdfast.objectives.losses import weighted_mean_terms
 from holdfast.training.click_propensity import ClickPropensityWatch
 from holdfast.training.optimizers import balance_optimizers, build_optimizers
 from holdfast.training.post_click import PostClickLosses
+from holdfast.training.robust_steps import RobustSteps
 from holdfast.training.settings import OptimizerSettings
 from holdfast.training.weighing import ForwardPass, Weighing
 
@@ -47,6 +48,7 @@ class RankingModule(pl.LightningModule):
             means over the rows that they are observed in.
         accumulate_batches: batches whose gradients are averaged before weights move, >= 1. Each is weighed by
             itself. The last ones of an epoch may be fewer.
+        robust: what training does beside, to make the model hold elsewhere; nothing by default.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class RankingModule(pl.LightningModule):
         seed: int,
         estimator: LossEstimator | None = None,
         accumulate_batches: int = 1,
+        robust: RobustSteps | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -65,6 +68,7 @@ class RankingModule(pl.LightningModule):
         self.allow_zero_length_dataloader_with_multiple_devices = True
         self.weighing = Weighing(balance, ranker)
         self.ranker = ranker
+        self.robust = RobustSteps() if robust is None else robust
         self.accumulate_batches = accumulate_batches
         self.optimizer_settings = optimizer
         estimator = Naive() if estimator is None else estimator
@@ -92,6 +96,7 @@ class RankingModule(pl.LightningModule):
         """Forget the sums of the epoch before; not called where a run goes on in the middle of an epoch."""
         self.sums["train"] = self._zeros()
         self.propensities.state = self.propensities.fresh()
+        self.robust.start_epoch()
         if self.weighing.watch is not None:
             self.weighing.watch.state = self.weighing.watch.fresh()
 
@@ -108,12 +113,14 @@ class RankingModule(pl.LightningModule):
         if place == 0:
             for optimizer in optimizers:
                 optimizer.zero_grad()
+        batch = self.robust.seen(batch, (self.current_epoch, batch_idx), (self.global_rank, across.count))
         made = self._forward(batch, across)
         self._add("train", made.terms)
         self.propensities.add(made.estimates)
         # The same on all processes, or they would find different weights.
         draw = derive_seed(self.seed, "balance", self.current_epoch, batch_idx)
-        loss, weighed_by = self.weighing.loss(made, across, seed=draw)
+        losses_T = self.robust.losses(made, batch, across, rank=self.global_rank)
+        loss, weighed_by = self.weighing.loss(made, across, seed=draw, losses=losses_T)
         for estimate in made.estimates.values():
             # No weight: the second towers learn from nothing else, and nothing else learns from this.
             if estimate.imputation is not None:
@@ -125,6 +132,8 @@ class RankingModule(pl.LightningModule):
         of_balance = optimizers[self.num_model_optimizers :]
         for optimizer in optimizers[: self.num_model_optimizers]:
             optimizer.step()
+        is_last = batch_idx + 1 == self.trainer.num_training_batches
+        self.robust.moved(self.ranker, epoch=self.current_epoch, ends_epoch=is_last)
         balancer = self.weighing.balancer
         if balancer is None:
             return
@@ -194,6 +203,15 @@ class RankingModule(pl.LightningModule):
         """Mean weights of the epoch and conflicts between gradients; empty where weights are fixed."""
         return {} if self.weighing.watch is None else self.weighing.watch.summary()
 
+    def epoch_robustness(self) -> dict[str, float]:
+        """What robust losses came to in the epoch; empty where losses are plain."""
+        return self.robust.summary()
+
+    @property
+    def judged_ranker(self) -> Ranker:
+        """The model that is validated and kept: the one that is trained, or an average of what it was."""
+        return self.robust.judged(self.ranker)
+
     def end_balance_epoch(self, losses: dict[str, float]) -> None:
         """Tell the balancer what ``epoch_losses`` gave for the training; before a checkpoint is written."""
         if self.weighing.balancer is not None:
@@ -222,11 +240,12 @@ class RankingModule(pl.LightningModule):
 
     def _forward(self, batch: Batch, across: Processes, *, judging: bool = False) -> ForwardPass:
         """A batch's losses, and what they were made of."""
-        representation = embedded = self.ranker.embed(batch.inputs)
+        ranker = self.judged_ranker if judging else self.ranker
+        representation = embedded = ranker.embed(batch.inputs)
         if self.weighing.compares_gradients and not judging:
             representation = replace(embedded, shared=embedded.shared.detach().requires_grad_())
-        mixed_TBO = self.ranker.mix(representation)
-        parameters = self.ranker.parameters_of(mixed_TBO)
+        mixed_TBO = ranker.mix(representation)
+        parameters = ranker.parameters_of(mixed_TBO)
         errors_BT = torch.stack(
             [
                 head.negative_log_likelihood(parameters[objective], batch.outcome(index))
@@ -245,7 +264,8 @@ class RankingModule(pl.LightningModule):
             ]
             numerators, denominators = zip(*parts, strict=True)
             terms_T = Ratio(torch.stack(numerators), torch.stack(denominators))
-        return ForwardPass(terms_T, estimates, embedded, representation, mixed_TBO)
+        by_head = tuple(parameters.values())
+        return ForwardPass(terms_T, estimates, embedded, representation, mixed_TBO, errors_BT, by_head)
 
     def _reseed(self, batch_idx: int) -> None:
         torch.manual_seed(derive_seed(self.seed, "step", self.current_epoch, batch_idx, self.global_rank))

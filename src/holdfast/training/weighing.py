@@ -37,6 +37,8 @@ class ForwardPass:
         representation: what the mixture read. Where gradients are compared there, its ``shared`` is cut off
             from the embeddings: passes back end at it.
         mixed: what the towers read, ``[T, B, O]``.
+        errors: loss of each row, ``[B, T]``.
+        parameters: what the towers gave the heads, ``[B, P]`` each.
     """
 
     terms: Ratio
@@ -44,6 +46,8 @@ class ForwardPass:
     embedded: Representation
     representation: Representation
     mixed: Tensor
+    errors: Tensor
+    parameters: tuple[Tensor, ...]
 
 
 class Weighing(nn.Module):
@@ -79,19 +83,23 @@ class Weighing(nn.Module):
         """Whether the gradient at the shared representation is asked for."""
         return self.balancer is not None and self.balancer.gradients_at == "representation"
 
-    def loss(self, made: ForwardPass, across: Processes, *, seed: int) -> tuple[Tensor, Step | None]:
+    def loss(
+        self, made: ForwardPass, across: Processes, *, seed: int, losses: Tensor | None = None
+    ) -> tuple[Tensor, Step | None]:
         """What is trained, and what it was weighed by; every process must call this.
 
         Args:
             made: the batch's losses.
             across: the processes that share the batch.
             seed: of what a balancer draws; the same on all processes.
+            losses: what stands for each objective, ``[T]``, each made of its own slice of ``made.mixed``; the
+                means that ``made`` tells of by default.
 
         Returns:
             A scalar whose gradient is what weights move along, and whose value means nothing; and what it
             was weighed by, None where weights never change.
         """
-        losses_T = made.terms.mean(across)
+        losses_T = made.terms.mean(across) if losses is None else losses
         if self.balancer is None:
             return self.balance.combine(dict(zip(self.objectives, losses_T.unbind(), strict=True))), None
         found = None

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from holdfast.app.simulating.training import member_seed, windows_until
+from holdfast.app.new_ranker import member_seed
+from holdfast.app.simulating.training import windows_until
 from holdfast.core.errors import UserError
 from holdfast.data.log import Log
 

@@ -74,7 +74,7 @@ class FirstModels:
 
     def _around_the_runs_own(self, trainer: Trainer, folder: Path) -> Trained:
         assert self.own is not None
-        windows = (self.prepared.window(name) for name in ("train", "validation"))
+        windows = (self.prepared.learned_window(), self.prepared.window("validation"))
         return trainer.more_members(self.own(), self.prepared.encoder(), *windows, folder=folder)
 
     def _anew(self, trainer: Trainer, folder: Path) -> Trained:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from holdfast.app.augmenting import augmented
 from holdfast.app.calibration.after_training import (
     Calibrated,
     fit_after_training,
@@ -16,15 +17,14 @@ from holdfast.app.calibration.after_training import (
 )
 from holdfast.app.composition import Plan
 from holdfast.app.head_fitting import dwell_population, fit_heads, load_heads, save_heads
-from holdfast.app.new_ranker import new_ranker
+from holdfast.app.new_ranker import member_seed, new_ranker
 from holdfast.app.prepared_run import usable_heads
 from holdfast.core.errors import UserError
 from holdfast.core.protocols import Fusion
-from holdfast.core.random import derive_seed
 from holdfast.data.encoded import EncodedWindow
 from holdfast.data.encoder import Encoder, load_encoder
 from holdfast.data.log import Log, local_day, local_midnight
-from holdfast.data.preparation import History, prepare_train, prepare_window
+from holdfast.data.preparation import History, PreparedWindow, prepare_train, prepare_window
 from holdfast.data.splits import Window
 from holdfast.models.ranker import Ranker
 from holdfast.training.settings import TrainerSettings
@@ -85,16 +85,15 @@ class Trainer:
             horizon_days=self.plan.settings.horizon_days,
             dwell_population=dwell_population(self.plan.heads),
         )
-        judged = self._encoded(log, validation, history, encoder)
+        judged = self._prepared(log, validation, history, encoder).encoded
         heads = fit_heads(self.plan.heads, prepared.encoded)
         rankers = tuple(
             new_ranker(self.plan, encoder, heads, seed=member_seed(seed, member))
             for member in range(self.members)
         )
         trainer = self._settings(self.plan.trainer.max_epochs)
-        return self._fit(
-            encoder, rankers, prepared.encoded, judged, folder=folder, seed=seed, settings=trainer
-        )
+        learned = self._augmented(prepared, train, log, encoder, seed=seed)
+        return self._fit(encoder, rankers, learned, judged, folder=folder, seed=seed, settings=trainer)
 
     def further(
         self,
@@ -111,14 +110,17 @@ class Trainer:
 
         Encoder and fitted heads stay what they were: the weights mean nothing without them.
         """
-        encoded = [self._encoded(log, window, history, before.encoder) for window in windows]
+        train, validation = (self._prepared(log, window, history, before.encoder) for window in windows)
+        learned = self._augmented(train, windows[0], log, before.encoder, seed=seed)
         # Weights are copied, because whoever else serves the models of before goes on with them.
         heads = before.rankers[0].heads
         copies = tuple(new_ranker(self.plan, before.encoder, heads, seed=0) for _ in before.rankers)
         for copy, ranker in zip(copies, before.rankers, strict=True):
             copy.load_state_dict(ranker.state_dict())
         settings = self._settings(max_epochs)
-        return self._fit(before.encoder, copies, *encoded, folder=folder, seed=seed, settings=settings)
+        return self._fit(
+            before.encoder, copies, learned, validation.encoded, folder=folder, seed=seed, settings=settings
+        )
 
     def more_members(
         self,
@@ -167,7 +169,20 @@ class Trainer:
             fusions.append(calibrated.fusion)
         return Trained(encoder, tuple(rankers), tuple(fusions))
 
-    def _encoded(self, log: Log, window: Window, history: History, encoder: Encoder) -> EncodedWindow:
+    def _augmented(
+        self, train: PreparedWindow, window: Window, log: Log, encoder: Encoder, *, seed: int
+    ) -> EncodedWindow:
+        return augmented(
+            self.plan,
+            train.encoded,
+            train.rows,
+            encoder=encoder,
+            card=log.card,
+            as_of=window.as_of,
+            seed=seed,
+        )
+
+    def _prepared(self, log: Log, window: Window, history: History, encoder: Encoder) -> PreparedWindow:
         return prepare_window(
             log,
             window,
@@ -176,7 +191,7 @@ class Trainer:
             objectives=usable_heads(self.plan.heads, log.card)[0],
             horizon_days=self.plan.settings.horizon_days,
             dwell_population=dwell_population(self.plan.heads),
-        ).encoded
+        )
 
     def _settings(self, max_epochs: int) -> TrainerSettings:
         """Those of the run in one process: the others of a distributed run are long gone."""
@@ -219,6 +234,7 @@ class Trainer:
                 folder=place,
                 source=plan.propensity,
                 estimator=plan.estimator,
+                robust=plan.robust.training,
                 on_progress=self._progress(member),
             )
             (place / LAST).unlink(missing_ok=True)
@@ -243,11 +259,6 @@ class Trainer:
             self.say(f"{which}epoch {epoch}/{progress.num_epochs}")
 
         return tell
-
-
-def member_seed(seed: int, member: int) -> int:
-    """The seed of a member of an ensemble; the first one's is the ensemble's."""
-    return seed if member == 0 else derive_seed(seed, "member", member)
 
 
 def windows_until(log: Log, *, validation_days: int) -> tuple[Window, Window]:
