@@ -7,13 +7,13 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import pandas as pd
 
-from holdfast.monitoring.pair import ColumnPair
+from holdfast.monitoring.pair import ColumnPair, Place
 
 Severity = Literal["none", "slight", "moderate", "large", "broken"]
 """How large the effect is, in words: ``none`` where it may as well be zero (p of 0.05 and above, or smaller than
 ``slight``), ``broken`` where the column cannot be compared at all."""
 
-Place = Literal["feature", "prediction", "outcome", "slice", "frame"]
+
 
 SEVERITY_LEVEL = 0.05
 """The p-value from which on an effect is called ``none``, whatever its size."""
@@ -32,7 +32,7 @@ class Finding:
         statistic: the detector's statistic; None where it cannot be computed.
         p_value: chance of such a statistic without any change; None where there is none.
         effect: the size of the change, in ``effect_unit``.
-        effect_unit: ``share``, ``standard deviations``, ``seconds`` ...
+        effect_unit: ``share``, ``spreads`` (robust standard deviations), ``index`` ...
         interval: 95 % interval of the effect; None where none is known.
         n_reference: rows of the reference that were compared.
         n_current: rows of the window that were compared.
@@ -92,3 +92,19 @@ def severity_of(
     if size >= moderate:
         return "moderate"
     return "slight" if size >= slight else "none"
+
+
+def finding_about(pair: ColumnPair, *, kind: str, **evidence: Any) -> Finding:
+    """A finding on the column and window of ``pair``; ``evidence`` are the other fields of ``Finding``."""
+    return Finding(where=pair.name, kind=kind, place=pair.place, start=pair.start, end=pair.end, **evidence)
+
+
+def not_computed(pair: ColumnPair, kind: str) -> Finding:
+    """A finding without a statistic, because one side holds nothing that the detector could compare."""
+    return finding_about(
+        pair,
+        kind=kind,
+        n_reference=pair.reference.num_rows - pair.reference.num_missing,
+        n_current=pair.current.num_rows - pair.current.num_missing,
+        note="nothing to compare: one side holds no value of the kind that this detector reads",
+    )
