@@ -18,6 +18,8 @@ EXACT_UP_TO = 10_000
 """Sample size up to which the exact law of the statistic is used ..."""
 EXACT_CELLS = 1_000_000
 """... if the product of both sizes is no larger than this; it takes time in proportion to the product."""
+LIMIT_LAW_FROM = 10_000
+"""Effective sample size above which the limit of Kolmogorov's law is close enough."""
 
 
 def ks_statistic(reference: Sorted, current: Sorted, *, step: int = 64) -> float:
@@ -73,8 +75,13 @@ def ks_p_value(statistic: float, *, num_reference: int, num_current: int) -> flo
     """Chance of a Kolmogorov-Smirnov distance at least this large between samples of one distribution, in [0, 1].
 
     The limit law with the finite-sample form of scipy (``kstwo``). With ties it is too large, never too small.
+    Above an effective 10,000 values the limit itself with its first correction, which agrees to one in their
+    number and takes a thousandth of the time. Source: Vrbik (2018) for the correction.
     """
     effective = round(num_reference * num_current / (num_reference + num_current))
+    if effective > LIMIT_LAW_FROM:
+        root = math.sqrt(effective)
+        return float(stats.kstwobign.sf(root * statistic + 1 / (6 * root))) if statistic > 0 else 1.0
     return float(np.clip(stats.distributions.kstwo.sf(statistic, max(effective, 1)), 0.0, 1.0))
 
 

@@ -127,7 +127,7 @@ def _head_and_others(
     by chance; then both sides are treated alike.
     """
     before = reference.counts
-    least = int(before.min(initial=0))
+    least = int(before.min()) if len(before) else 0
     total_before, total_now = int(before.sum()) + reference.num_other, int(now.sum()) + num_strange
     line = (least + 6 * np.sqrt(least)) * (total_before + total_now) / max(total_before, 1)
     frequent = before + now >= line

@@ -26,13 +26,17 @@ class QuantileSketch:
         self._num_waiting = 0
         self._levels: list[Floats | None] = []
         self._num_merges = 0
+        self._smallest, self._largest = np.inf, -np.inf
         self.num_values = 0
-        self.rank_error = 0
-        """Largest possible error of a rank, in values."""
+        self._merge_error = 0
 
     def add(self, values: NDArray[np.floating]) -> None:
         """Take in more values, finite and in any order."""
+        if len(values) == 0:
+            return
         self.num_values += len(values)
+        self._smallest = min(self._smallest, float(values.min()))
+        self._largest = max(self._largest, float(values.max()))
         # A copy: a slice would keep the caller's whole column alive.
         self._waiting.append(np.array(values, dtype=np.float64))
         self._num_waiting += len(values)
@@ -56,12 +60,20 @@ class QuantileSketch:
                 return
             self._levels[level] = None
             self._num_merges += 1
-            self.rank_error += 2**level
+            self._merge_error += 2**level
             block = np.sort(np.concatenate([other, block]), kind="stable")[self._num_merges % 2 :: 2]
             level += 1
 
+    @property
+    def rank_error(self) -> int:
+        """Largest possible error of a rank, in values; the ends, put back in place, may cost one weight more."""
+        return self._merge_error + 2 ** len(self._levels) if self._num_merges else 0
+
     def weighted(self) -> tuple[Floats, NDArray[np.int64]]:
-        """All values that are held, sorted, and how many values of the stream each stands for."""
+        """All values that are held, sorted, and how many values of the stream each stands for.
+
+        The smallest and the largest value of the stream are always among them.
+        """
         parts = [np.concatenate(self._waiting)] if self._waiting else []
         weights = [np.ones(len(part), dtype=np.int64) for part in parts]
         for level, block in enumerate(self._levels):
@@ -72,4 +84,7 @@ class QuantileSketch:
             return np.zeros(0), np.zeros(0, dtype=np.int64)
         values, weight = np.concatenate(parts), np.concatenate(weights)
         order = np.argsort(values, kind="stable")
-        return values[order], weight[order]
+        values, weight = values[order], weight[order]
+        if self._num_merges:
+            values[0], values[-1] = self._smallest, self._largest
+        return values, weight

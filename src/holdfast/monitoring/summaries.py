@@ -89,7 +89,7 @@ def summarise_weighted(
         return _numeric(column, family, np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     rank = np.concatenate(([0], np.cumsum(counts)))
     total = int(rank[-1])
-    wanted = np.searchsorted(rank[1:], np.linspace(0, 1, NUM_KNOTS + 1) * (total - 1), "right")
+    wanted = np.searchsorted(rank[1:], np.linspace(0, total - 1, NUM_KNOTS + 1).astype(np.int64), "right")
     knots = np.unique(values[np.minimum(wanted, len(values) - 1)])
     first, last = np.searchsorted(values, knots, "left"), np.searchsorted(values, knots, "right")
     begin, end = last[:-1], first[1:]
@@ -185,7 +185,7 @@ def _numeric(
 
 def _knots(values: Floats, num_knots: int) -> Floats:
     """Distinct order statistics, evenly spaced in rank, both ends among them."""
-    place = np.unique(np.linspace(0, len(values) - 1, num_knots + 1).round().astype(np.int64))
+    place = np.unique(np.linspace(0, len(values) - 1, num_knots + 1).astype(np.int64))
     return np.unique(values[place])
 
 
