@@ -13,39 +13,26 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.linalg import solve_triangular
-from scipy.stats import t as student
+from scipy.special import stdtr
 
 from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.core.random import generator
+from holdfast.monitoring.window_memory import (
+    MEMORY,
+    Fit,
+    covariances,
+    fit_memories,
+    memory_posterior,
+    memory_shares,
+)
 
 Alternative = Literal["greater", "two-sided"]
 
-MEMORY = tuple(
-    (correlation, noise)
-    for correlation in (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
-    for noise in (0.0, 0.5)
-    if correlation > 0.0 or noise == 0.0
-)
-"""Correlation of neighbouring windows, and the share of the variance that is new in every window."""
-
 FEWEST_WINDOWS = 4
-EM_STEPS = 200
-DOUBT = 0.1
 MOST_REHEARSED = 50
 FEWEST_COUNTS = 30
 SMALLEST_SPREAD = 1e-9
 """Of a statistic, relative to its size: what varies less is constant up to rounding."""
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """The regression on seasons of S signals under one memory."""
-
-    coefficients: Floats  # [P, S]
-    variance: Floats  # [S]
-    inverse: Floats  # [P, P]
-    log_evidence: Floats  # [S]
 
 
 @dataclass(frozen=True)
@@ -66,7 +53,7 @@ class WindowNull:
     varies: Bools
     memory_shares: Floats
     rehearsed: tuple[Floats, Floats] | None
-    _fits: tuple[tuple[Ints, tuple[_Fit, ...]], ...]
+    _fits: tuple[tuple[Ints, tuple[Fit, ...]], ...]
 
     def p_values(
         self,
@@ -93,7 +80,7 @@ class WindowNull:
         design, seen = _design(season, self.seasons, num_windows=values.shape[0])
         wider = np.ones(values.shape) if widening is None else np.asarray(widening, dtype=np.float64)
         for signals, fits in self._fits:
-            share = _posterior(np.stack([fit.log_evidence for fit in fits]), self.memory_shares)
+            share = memory_posterior(np.stack([fit.log_evidence for fit in fits]), self.memory_shares)
             both: Floats = np.zeros((values.shape[0], signals.size))
             above = np.zeros((values.shape[0], signals.size), dtype=np.float64)
             degrees = int(self.num_windows[signals[0]]) - self.seasons.size
@@ -101,7 +88,7 @@ class WindowNull:
                 leverage = np.einsum("wp,pq,wq->w", design, fit.inverse, design)
                 scale = np.sqrt((wider[:, signals] + leverage[:, None]) * fit.variance)
                 distance = (values[:, signals] - design @ fit.coefficients) / scale
-                both += weight * 2.0 * student.sf(np.abs(distance), degrees)
+                both += weight * 2.0 * stdtr(degrees, -np.abs(distance))
                 above += weight * (distance > 0.0)
             both = self._calibrated(both)
             if alternative == "greater":
@@ -177,10 +164,12 @@ def fit_window_null(
         if (design[pattern].sum(axis=0) == 0.0).any():
             varies[signals] = False
             continue
-        fits.append((signals, _fits(values[np.ix_(pattern, signals)], moments[pattern], design[pattern])))
+        fits.append(
+            (signals, fit_memories(values[np.ix_(pattern, signals)], moments[pattern], design[pattern]))
+        )
     evidence = [np.stack([fit.log_evidence for fit in each]) for _, each in fits]
     shares = (
-        _memory_shares(np.concatenate(evidence, axis=1)) if fits else np.full(len(MEMORY), 1 / len(MEMORY))
+        memory_shares(np.concatenate(evidence, axis=1)) if fits else np.full(len(MEMORY), 1 / len(MEMORY))
     )
     null = WindowNull(seasons, num_windows, varies, shares, None, tuple(fits))
     if rehearsals and fits:
@@ -214,22 +203,6 @@ def change_point(z_scores: Floats) -> int:
     return int(np.argmax(sums**2 / np.arange(scores.size, 0, -1)))
 
 
-def _posterior(log_evidence: Floats, prior: Floats) -> Floats:
-    """Chance of each memory for each signal, ``[M, S]``."""
-    chance = prior[:, None] * np.exp(log_evidence - log_evidence.max(axis=0))
-    return np.asarray(chance / chance.sum(axis=0))
-
-
-def _memory_shares(log_evidence: Floats) -> Floats:
-    """How common each memory is among S signals ``[M]``; one signal's worth of doubt is spread over all."""
-    num_memories, num_signals = log_evidence.shape
-    shares = np.full(num_memories, 1.0 / num_memories)
-    for _ in range(EM_STEPS):
-        counts = _posterior(log_evidence, shares).sum(axis=1)
-        shares = (counts + DOUBT / num_memories) / (num_signals + DOUBT)
-    return shares
-
-
 def _rehearse(
     shares: Floats, time: Ints, season: Ints | None, *, num_signals: int, number: int, seed: int
 ) -> tuple[Floats, Floats]:
@@ -237,12 +210,7 @@ def _rehearse(
     rows = time.size
     # The future is as long as the past, has its seasons, and follows on it.
     times = np.concatenate([time, time + (time[-1] - time[0] + 1)])
-    apart = np.abs(times[:, None] - times[None, :])
-    factors = []
-    for correlation, noise in MEMORY:
-        covariance = (1.0 - noise) * correlation**apart
-        np.fill_diagonal(covariance, 1.0)
-        factors.append(np.linalg.cholesky(covariance))
+    factors = [np.linalg.cholesky(covariance) for covariance in covariances(times)]
     draw = generator(seed, "window null rehearsals")
     found = []
     for _ in range(number):
@@ -288,25 +256,3 @@ def _spread(values: Floats) -> float:
         return 0.0
     size = float(np.abs(values).max())
     return float(values.std()) / size if size > 0.0 else 0.0
-
-
-def _fits(values: Floats, time: Ints, design: Floats) -> tuple[_Fit, ...]:
-    apart = np.abs(time[:, None] - time[None, :])
-    degrees = values.shape[0] - design.shape[1]
-    fits = []
-    for correlation, noise in MEMORY:
-        covariance = (1.0 - noise) * correlation**apart
-        np.fill_diagonal(covariance, 1.0)
-        factor = np.linalg.cholesky(covariance)
-        white = solve_triangular(factor, np.column_stack([design, values]), lower=True)
-        x, y = white[:, : design.shape[1]], white[:, design.shape[1] :]
-        inverse = np.linalg.inv(x.T @ x)
-        coefficients = inverse @ x.T @ y
-        squares = np.maximum(((y - x @ coefficients) ** 2).sum(axis=0), np.finfo(float).tiny)
-        log_evidence = (
-            -np.log(np.diag(factor)).sum()
-            + 0.5 * np.linalg.slogdet(inverse)[1]
-            - 0.5 * degrees * np.log(squares)
-        )
-        fits.append(_Fit(coefficients, squares / degrees, inverse, log_evidence))
-    return tuple(fits)
