@@ -60,10 +60,7 @@ def test_many_categories_without_change_alarm_at_the_nominal_rate(num_categories
     chance = 1 / np.arange(1, num_categories + 1)
     chance /= chance.sum()
     p = np.array(
-        [
-            pooled_chi_square(*draws.multinomial(num_rows, chance, size=2)).p_value
-            for _ in range(600)
-        ]
+        [pooled_chi_square(*draws.multinomial(num_rows, chance, size=2)).p_value for _ in range(600)]
     )
     # 600 draws at 5 %: 99.9 % of the time between 13 and 51.
     assert 13 <= (p < 0.05).sum() <= 51

@@ -27,7 +27,9 @@ def test_distances_are_those_of_scipy(before, now, step):
     expected = stats.ks_2samp(before, now, method="asymp").statistic
     assert ks_statistic(before, now, step=step) == pytest.approx(expected, abs=1e-12)
     scale = max(1.0, np.abs(before).max(), np.abs(now).max())
-    assert wasserstein(before, now) == pytest.approx(stats.wasserstein_distance(before, now), abs=1e-9 * scale)
+    assert wasserstein(before, now) == pytest.approx(
+        stats.wasserstein_distance(before, now), abs=1e-9 * scale
+    )
 
 
 @settings(max_examples=100, deadline=None)

@@ -5,6 +5,7 @@ import decimal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -63,7 +64,7 @@ def test_a_thousand_categories_without_change_do_not_alarm(form):
     chance = 1 / np.arange(1, 2001) ** 1.1
     chance /= chance.sum()
     alarms = {"chi_square": 0, "population_stability": 0, "new_categories": 0}
-    for _ in range(40):
+    for _ in range(25):
         before, now = (pd.Series(draws.choice(2000, 10_000, p=chance)).astype(str) for _ in range(2))
         reference = Reference.from_frame(pd.DataFrame({"x": before}), form=form)
         table = monitor_columns(reference, pd.DataFrame({"x": now})).set_index("kind")
@@ -71,8 +72,8 @@ def test_a_thousand_categories_without_change_do_not_alarm(form):
             if kind in table.index:
                 alarms[kind] += int(table.loc[kind, "p_value"] < 0.05)
                 assert table.loc[kind, "severity"] in ("none", "slight")
-    # 40 draws at 5 %: at most 7 in 99.9 % of the cases.
-    assert max(alarms.values()) <= 7, alarms
+    # 25 draws at 5 %: at most 6 in 99.9 % of the cases.
+    assert max(alarms.values()) <= 6, alarms
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -87,15 +88,15 @@ def test_sixty_percent_missing_never_passes(form):
     assert _one(before, now, PopulationStability(), form=form)["severity"] == "large"
 
 
-@pytest.mark.parametrize("sizes", [(1000, 12), (30, 30), (5, 100), (2000, 2000)])
+@pytest.mark.parametrize("sizes", [(600, 12), (30, 30), (5, 100), (600, 600)])
 def test_wasserstein_p_values_hold_without_change(sizes):
     draws = np.random.default_rng(4)
     p = []
-    for _ in range(200):
+    for _ in range(100):
         before, now = (draws.standard_t(4, size=size) for size in sizes)
         p.append(_one(before, now, Wasserstein())["p_value"])
-    # 200 draws at 5 %: at most 21 in 99.9 % of the cases.
-    assert (np.array(p) < 0.05).sum() <= 21
+    # 100 draws at 5 %: at most 13 in 99.9 % of the cases.
+    assert (np.array(p) < 0.05).sum() <= 13
 
 
 def test_jensen_shannon_is_numpys_doane_bins_with_one_for_the_outside():
@@ -148,16 +149,18 @@ def _weird():
         "interval": pd.interval_range(0, 6),
         "decimal": np.array([decimal.Decimal("1.5")] * 5 + [None], dtype=object),
         "complex": np.array([1j, 2, 3, 4, 5, 6]),
-        "dictionary": pd.Series(["a", "b", None, "a", "b", "c"]).astype("dictionary[int32, string][pyarrow]")
-        if False
-        else pd.Series(["a", "b", None, "a", "b", "c"], dtype="string[pyarrow]"),
+        "arrow_text": pd.Series(["a", "b", None, "a", "b", "c"], dtype="string[pyarrow]"),
+        "dictionary": pd.Series(
+            ["a", "b", None, "a", "b", "c"],
+            dtype=pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string())),
+        ),
         "arrow_integers": pd.array([1, 2, None, 4, 5, 6], dtype="int64[pyarrow]"),
         "arrow_booleans": pd.array([True, None, False, True, True, True], dtype="bool[pyarrow]"),
         "sparse": pd.arrays.SparseArray([0.0, 0.0, 1.0, 0.0, 2.0, np.nan]),
     }
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.sampled_from(sorted(_weird())),
     st.sampled_from(sorted(_weird())),

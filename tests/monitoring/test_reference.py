@@ -45,9 +45,7 @@ def test_a_sketch_errs_within_its_bounds(shift):
         )
         assert -1e-12 <= short <= 1 / 256 + 1e-12, name
         bound = reference.columns[name].distance_error
-        apart = (
-            exact.loc[(name, "wasserstein"), "statistic"] - sketch.loc[(name, "wasserstein"), "statistic"]
-        )
+        apart = exact.loc[(name, "wasserstein"), "statistic"] - sketch.loc[(name, "wasserstein"), "statistic"]
         assert abs(apart) <= bound * (1 + 1e-6) + 1e-6, name
         # Conservative: a sketch never finds more than there is.
         p = [table.loc[(name, "kolmogorov_smirnov"), "p_value"] for table in (exact, sketch)]
@@ -55,7 +53,8 @@ def test_a_sketch_errs_within_its_bounds(shift):
         psi = [table.loc[(name, "population_stability"), "statistic"] for table in (exact, sketch)]
         assert psi[0] == pytest.approx(psi[1], abs=1e-9)
     pd.testing.assert_frame_equal(
-        exact.loc[["word", "flag"]].drop(columns=["note"]), sketch.loc[["word", "flag"]].drop(columns=["note"])
+        exact.loc[["word", "flag"]].drop(columns=["note"]),
+        sketch.loc[["word", "flag"]].drop(columns=["note"]),
     )
 
 
@@ -88,10 +87,16 @@ def test_one_pass_equals_memory_while_it_fits(tmp_path):
     assert (read.start, read.end, read.num_rows) == (held.start, held.end, held.num_rows)
     for name, column in held.columns.items():
         other = read.columns[name]
-        assert (other.kind, other.family, other.num_missing) == (column.kind, column.family, column.num_missing)
+        assert (other.kind, other.family, other.num_missing) == (
+            column.kind,
+            column.family,
+            column.num_missing,
+        )
         for key in ("knots", "below", "upto", "cell_medians", "counts", "histogram"):
             if hasattr(column, key):
-                np.testing.assert_array_equal(getattr(other, key), getattr(column, key), err_msg=f"{name} {key}")
+                np.testing.assert_array_equal(
+                    getattr(other, key), getattr(column, key), err_msg=f"{name} {key}"
+                )
     assert set(read.sample.columns) == set(held.sample.columns)
 
 
@@ -125,7 +130,12 @@ def test_a_reference_comes_back_from_its_folder(tmp_path, form):
     fingerprint = save_reference(reference, tmp_path / "reference")
     again = load_reference(tmp_path / "reference")
     assert len(fingerprint) == 64
-    assert (again.num_rows, again.form, again.start, again.end) == (3000, form, reference.start, reference.end)
+    assert (again.num_rows, again.form, again.start, again.end) == (
+        3000,
+        form,
+        reference.start,
+        reference.end,
+    )
     now = _frame(2000, seed=1).assign(mixed=0)
     pd.testing.assert_frame_equal(monitor_columns(again, now), monitor_columns(reference, now))
     if form == "exact":

@@ -13,6 +13,7 @@ from holdfast.monitoring.counts import (
     cramers_v,
     expected_stability_index,
     jensen_shannon,
+    pooled_cells,
     pooled_chi_square,
     population_stability_index,
 )
@@ -26,8 +27,9 @@ CellCounts = tuple[NDArray[np.int64], NDArray[np.int64]]
 class PopulationStability:
     """The population stability index over the reference's quantiles.
 
-    Missing, infinite and out-of-range values have bins of their own. One wild value is one row of one bin, so that
-    it neither alarms nor hides a shift. The effect is the index less what it is on average without any change.
+    Missing, infinite and out-of-range values have bins of their own. One wild value is one row of one bin,
+    so that it neither alarms nor hides a shift. The effect is the index, rare bins pooled, less what it is
+    on average without any change.
     The p-value is that of Pearson's test on the same bins, rare ones pooled.
 
     Attributes:
@@ -64,8 +66,10 @@ class PopulationStability:
         n, m = int(before.sum()), int(now.sum())
         statistic = population_stability_index(before, now)
         test = pooled_chi_square(before, now)
-        held = int(((before + now) > 0).sum())
-        effect = max(0.0, statistic - expected_stability_index(held, num_reference=n, num_current=m))
+        # Rare cells have an index of their own making: the effect is that of the pooled ones.
+        pooled = pooled_cells(before, now)
+        usual = expected_stability_index(pooled.shape[1], num_reference=n, num_current=m)
+        effect = max(0.0, population_stability_index(*pooled) - usual)
         return finding_about(
             pair,
             kind=self.name,
@@ -85,8 +89,9 @@ class PopulationStability:
 class JensenShannon:
     """The Jensen-Shannon distance in base 2, as NannyML has it.
 
-    Numeric columns: numpy's ``doane`` bins of the reference and one bin for values outside them; a reference with
-    one wild value has few useful bins, so look at the stability index beside it. Missing values are left out.
+    Numeric columns: numpy's ``doane`` bins of the reference and one bin for values outside them; a
+    reference with one wild value has few useful bins, so look at the stability index beside it. Missing
+    values are left out.
 
     Attributes:
         slight: distance called slight.
@@ -134,8 +139,8 @@ class JensenShannon:
 class ChiSquare:
     """Pearson's test on categories, rare and new ones pooled so that its p-value holds.
 
-    The effect is Cramer's V with the bias of many categories taken off: 0 without change, 1 where no category is
-    shared.
+    The effect is Cramer's V with the bias of many categories taken off: 0 without change, 1 where no
+    category is shared.
 
     Attributes:
         slight: V called slight.
@@ -181,7 +186,9 @@ class ChiSquare:
 
 
 def _quantile_cells(pair: ColumnPair, num_bins: int) -> CellCounts | None:
-    """Rows of both sides: below the reference, in its quantile bins, above it, missing, minus and plus infinity."""
+    """Rows of both sides: below the reference, in its quantile bins, above it, missing, minus and plus
+    infinity.
+    """
     reference, current = pair.reference, pair.current
     if not (isinstance(reference, NumericReference) and isinstance(current, NumericWindow)):
         return None
@@ -199,9 +206,9 @@ def _quantile_cells(pair: ColumnPair, num_bins: int) -> CellCounts | None:
         before = np.diff(np.concatenate(([0, 0], reference.upto[place], [reference.num_finite])))
         now = np.diff(np.concatenate(([0, lowest], upto_now, [len(current.values)])))
     return tuple(
-        np.append(
-            cells, [side.num_missing, side.num_negative_infinite, side.num_positive_infinite]
-        ).astype(np.int64)
+        np.append(cells, [side.num_missing, side.num_negative_infinite, side.num_positive_infinite]).astype(
+            np.int64
+        )
         for cells, side in ((before, reference), (now, current))
     )  # type: ignore[return-value]  # two sides, two arrays
 

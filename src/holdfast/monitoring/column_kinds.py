@@ -22,6 +22,9 @@ Kind = Literal["numeric", "categorical", "moment", "other"]
 Family = Literal["number", "boolean", "text", "moment", "other", "empty"]
 """What a column's values are; ``empty`` where nothing says: only nulls without a type."""
 
+MOST = 1e100
+"""A number beyond this counts as infinite: its cube, which skewness needs, is hardly a number any more."""
+
 _OBJECTS: dict[str, Family] = {
     "string": "text",
     "boolean": "boolean",
@@ -112,24 +115,29 @@ class Numbers:
 
 
 def numbers_of(column: pd.Series) -> Numbers:
-    """Numbers as float32 where they are such already, as float64 otherwise; missing and infinite ones apart."""
+    """Numbers as float32 where they are such already, as float64 otherwise; missing and infinite ones
+    apart.
+    """
     values = _as_floats(column)
-    is_finite = np.isfinite(values)
-    if is_finite.all():
+    largest = MOST if values.dtype == np.float64 else np.finfo(values.dtype).max
+    if len(values) == 0 or (values.min() >= -largest and values.max() <= largest):  # false beside a NaN
         return Numbers(finite=values)
+    is_finite = np.abs(values) <= largest
     strange = values[~is_finite]
     return Numbers(
         finite=values[is_finite],
         num_missing=int(np.isnan(strange).sum()),
-        num_positive_infinite=int((strange == np.inf).sum()),
-        num_negative_infinite=int((strange == -np.inf).sum()),
+        num_positive_infinite=int((strange > 0).sum()),
+        num_negative_infinite=int((strange < 0).sum()),
     )
 
 
 def _as_floats(column: pd.Series) -> NDArray[np.floating]:
     if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
         plain = column.to_numpy()
-        return plain.astype(np.float32) if plain.dtype == np.float16 else plain.astype(plain.dtype, copy=False)
+        return (
+            plain.astype(np.float32) if plain.dtype == np.float16 else plain.astype(plain.dtype, copy=False)
+        )
     if types.is_object_dtype(column.dtype) or isinstance(column.dtype, pd.CategoricalDtype):
         cells = column.to_numpy(dtype=object)
         return np.fromiter((_as_float(cell) for cell in cells), dtype=np.float64, count=len(cells))

@@ -15,7 +15,7 @@ from holdfast.core.arrays import Floats
 from holdfast.monitoring.column_kinds import Family, Kind
 from holdfast.monitoring.wasserstein_null import WassersteinNull
 
-TRIM_SHARE = 0.001
+TRIM_SHARE = 0.01
 """Share of the reference on either side beyond which a value counts as an outlier of its column."""
 TRIM_SPREADS = 3.0
 """How many spreads further out values are cut off before a robust distance."""
@@ -45,11 +45,11 @@ class NumericReference(ColumnReference):
     Attributes:
         num_positive_infinite: rows of plus infinity.
         num_negative_infinite: rows of minus infinity.
-        knots: distinct quantiles, the smallest and the largest value among them, ``[K]``; empty without values.
-        below: finite values smaller than each knot, ``[K]``.
+        knots: distinct quantiles, the smallest and the largest value among them, ``[K]``; empty without
+        values. below: finite values smaller than each knot, ``[K]``.
         upto: finite values no larger than each knot, ``[K]``.
-        cell_medians: median of the values strictly between two knots, ``[K - 1]``; their middle where there are none.
-        rank_error: largest error of ``below`` and ``upto`` as a share; 0 unless read in one pass.
+        cell_medians: median of the values strictly between two knots, ``[K - 1]``; their middle where there
+        are none. rank_error: largest error of ``below`` and ``upto`` as a share; 0 unless read in one pass.
         distance_error: Wasserstein-1 distance between the values and their sketch, or a bound on it.
         trimmed_distance_error: the same with values cut off at ``limits``.
         mean: mean of the finite values.
@@ -92,14 +92,15 @@ class NumericReference(ColumnReference):
         """
         if not len(self.knots):
             raise ValueError("a column without finite values has no quantiles")
-        return float(self.knots[min(np.searchsorted(self.upto, share * self.num_finite), len(self.knots) - 1)])
+        place = int(np.searchsorted(self.upto, share * self.num_finite))
+        return float(self.knots[min(place, len(self.knots) - 1)])
 
     @cached_property
     def spread(self) -> float:
         """A standard deviation that outliers do not move, in the column's unit; 0 for a constant.
 
-        The interquartile range over 1.349, which is 1 for a standard normal column; where half of the values are
-        the same, the standard deviation of the values within the outer 0.1 %.
+        The interquartile range over 1.349, which is 1 for a standard normal column; where half of the
+        values are the same, the standard deviation of the values within the outer 1 %.
         """
         if not len(self.knots) or self.is_constant:
             return 0.0
@@ -121,7 +122,9 @@ class NumericReference(ColumnReference):
 
     @cached_property
     def support(self) -> tuple[Floats, NDArray[np.int64]]:
-        """The sketch as a weighted sample: knots and cell medians in turn, and how many values each stands for."""
+        """The sketch as a weighted sample: knots and cell medians in turn, and how many values each stands
+        for.
+        """
         points = np.empty(2 * len(self.knots) - 1)
         weights = np.empty(len(points), dtype=np.int64)
         points[::2], points[1::2] = self.knots, self.cell_medians

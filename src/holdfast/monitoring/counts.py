@@ -27,8 +27,8 @@ class Homogeneity(NamedTuple):
 def pooled_chi_square(reference: Counts, current: Counts, *, small: float = SMALL_EXPECTED) -> Homogeneity:
     r"""Pearson's :math:`\chi^2` that two rows of counts have the same shares, rare cells pooled into one.
 
-    Cells are pooled by what both sides hold *together*, which says nothing about their difference, so that p keeps
-    its meaning; with a thousand rare categories the unpooled test alarms without any change.
+    Cells are pooled by what both sides hold *together*, which says nothing about their difference, so that
+    p keeps its meaning; with a thousand rare categories the unpooled test alarms without any change.
 
     Args:
         reference: counts, ``[C]``.
@@ -38,25 +38,33 @@ def pooled_chi_square(reference: Counts, current: Counts, *, small: float = SMAL
     Returns:
         Statistic, p-value in [0, 1] and degrees of freedom.
     """
-    table = np.stack([np.asarray(reference, dtype=np.float64), np.asarray(current, dtype=np.float64)])
-    n, m = table.sum(axis=1)
-    total = table.sum(axis=0)
-    if n == 0 or m == 0:
-        return Homogeneity(0.0, 1.0, 0)
-    expected = total * (min(n, m) / (n + m))
-    rare = expected < small
-    pool = table[:, rare].sum(axis=1, keepdims=True)
-    table = table[:, ~rare]
-    if pool.sum() > 0:
-        table = np.concatenate([table, pool], axis=1)
-        if pool.sum() * min(n, m) / (n + m) < small and table.shape[1] > 1:
-            table = _joined_with_rarest(table)
+    table = pooled_cells(reference, current, small=small)
     if table.shape[1] < 2:
         return Homogeneity(0.0, 1.0, 0)
+    n, m = table.sum(axis=1)
     expected_table = np.outer([n, m], table.sum(axis=0)) / (n + m)
     statistic = float(((table - expected_table) ** 2 / expected_table).sum())
     degrees = table.shape[1] - 1
     return Homogeneity(statistic, float(stats.chi2.sf(statistic, degrees)), degrees)
+
+
+def pooled_cells(reference: Counts, current: Counts, *, small: float = SMALL_EXPECTED) -> NDArray[np.float64]:
+    """Counts of both sides with rare cells pooled into the last one, ``[2, P]``; no cells where one side
+    is empty.
+    """
+    table = np.stack([np.asarray(reference, dtype=np.float64), np.asarray(current, dtype=np.float64)])
+    n, m = table.sum(axis=1)
+    if n == 0 or m == 0:
+        return np.zeros((2, 0))
+    share = min(n, m) / (n + m)
+    rare = table.sum(axis=0) * share < small
+    pool = table[:, rare].sum(axis=1, keepdims=True)
+    table = table[:, ~rare]
+    if pool.sum() == 0:
+        return table
+    is_small = pool.sum() * share < small and table.shape[1] > 0
+    table = np.concatenate([table, pool], axis=1)
+    return _joined_with_rarest(table) if is_small else table
 
 
 def _joined_with_rarest(table: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -80,7 +88,8 @@ def cramers_v(test: Homogeneity, *, num_rows: int) -> float:
 
 
 def population_stability_index(reference: Counts, current: Counts) -> float:
-    r"""Population stability index :math:`\sum_c (q_c - p_c) \ln (q_c / p_c)` with half a count added to every cell.
+    r"""Population stability index :math:`\sum_c (q_c - p_c) \ln (q_c / p_c)` with half a count added to
+    every cell.
 
     Args:
         reference: counts, ``[C]``.
@@ -142,8 +151,8 @@ def bin_counts(values: NDArray[np.floating], edges: NDArray[np.floating]) -> NDA
 def share_test(reference: tuple[int, int], current: tuple[int, int]) -> tuple[float, float]:
     """Difference of two shares (current less reference) and the p-value of "no difference".
 
-    Each side is (how many, of how many). Fisher's exact test for up to 1,000 rows together or rare events, Pearson's
-    test otherwise.
+    Each side is (how many, of how many). Fisher's exact test for up to 1,000 rows together or rare events,
+    Pearson's test otherwise.
     """
     (a, n), (b, m) = reference, current
     if n == 0 or m == 0:
@@ -157,7 +166,9 @@ def share_test(reference: tuple[int, int], current: tuple[int, int]) -> tuple[fl
 
 
 def share_interval(reference: tuple[int, int], current: tuple[int, int]) -> tuple[float, float]:
-    """95 % interval of the difference of two shares, from Wilson's intervals of each. Source: Newcombe (1998)."""
+    """95 % interval of the difference of two shares, from Wilson's intervals of each. Source: Newcombe
+    (1998).
+    """
     (a, n), (b, m) = reference, current
     low_a, high_a = _wilson(a, n)
     low_b, high_b = _wilson(b, m)

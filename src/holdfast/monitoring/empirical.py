@@ -25,8 +25,9 @@ LIMIT_LAW_FROM = 10_000
 def ks_statistic(reference: Sorted, current: Sorted, *, step: int = 64) -> float:
     r"""Kolmogorov-Smirnov distance :math:`\sup_x |F(x) - G(x)|` of two samples, ties included; exact.
 
-    Every ``step``-th value of the reference is a knot. Between two knots the distance cannot pass a bound that
-    the knots give, so that only the few cells are searched whose bound is above the largest distance at a knot.
+    Every ``step``-th value of the reference is a knot. Between two knots the distance cannot pass a bound
+    that the knots give, so that only the few cells are searched whose bound is above the largest distance
+    at a knot.
 
     Args:
         reference: sorted, ``[N]``.
@@ -44,18 +45,15 @@ def ks_statistic(reference: Sorted, current: Sorted, *, step: int = 64) -> float
     n, m = len(reference), len(current)
     below = np.searchsorted(reference, knots, "left"), np.searchsorted(current, knots, "left")
     upto = np.searchsorted(reference, knots, "right"), np.searchsorted(current, knots, "right")
-    best = float(np.abs(upto[0] / n - upto[1] / m).max())
-    best = max(best, below[1][0] / m)  # the current values below all of the reference
+    best: float = float(np.abs(upto[0] / n - upto[1] / m).max())
+    best = max(best, float(below[1][0]) / m)  # the current values below all of the reference
     bound = np.maximum(below[0][1:] / n - upto[1][:-1] / m, below[1][1:] / m - upto[0][:-1] / n)
     cells = np.flatnonzero(bound > best)
     if len(cells) == 0:
         return best
     ends = [(upto[side][:-1][cells], below[side][1:][cells]) for side in (0, 1)]
     inside = np.concatenate(
-        [
-            _ranges(sample, begin, end)
-            for sample, (begin, end) in zip((reference, current), ends, strict=True)
-        ]
+        [_ranges(sample, begin, end) for sample, (begin, end) in zip((reference, current), ends, strict=True)]
     )
     if len(inside) == 0:
         return best
@@ -72,11 +70,12 @@ def _ranges(values: Sorted, begin: NDArray[np.intp], end: NDArray[np.intp]) -> S
 
 
 def ks_p_value(statistic: float, *, num_reference: int, num_current: int) -> float:
-    """Chance of a Kolmogorov-Smirnov distance at least this large between samples of one distribution, in [0, 1].
+    """Chance of a Kolmogorov-Smirnov distance at least this large between samples of one distribution, in
+    [0, 1].
 
-    The limit law with the finite-sample form of scipy (``kstwo``). With ties it is too large, never too small.
-    Above an effective 10,000 values the limit itself with its first correction, which agrees to one in their
-    number and takes a thousandth of the time. Source: Vrbik (2018) for the correction.
+    The limit law with the finite-sample form of scipy (``kstwo``). With ties it is too large, never too
+    small. Above an effective 10,000 values the limit itself with its first correction, which agrees to one
+    in their number and takes a thousandth of the time. Source: Vrbik (2018) for the correction.
     """
     effective = round(num_reference * num_current / (num_reference + num_current))
     if effective > LIMIT_LAW_FROM:
@@ -108,7 +107,8 @@ def ks_interval(statistic: float, *, num_reference: int, num_current: int) -> tu
 
 
 def wasserstein(reference: Sorted, current: Sorted) -> float:
-    r"""Wasserstein-1 distance :math:`\int |F^{-1}(q) - G^{-1}(q)| dq` of two samples; exact, in the values' unit.
+    r"""Wasserstein-1 distance :math:`\int |F^{-1}(q) - G^{-1}(q)| dq` of two samples; exact, in the values'
+    unit.
 
     Args:
         reference: sorted, ``[N]``.
@@ -152,7 +152,7 @@ def _overlap(
     return place, share
 
 
-def weighted_wasserstein(support: Sorted, weights: NDArray[np.floating], current: Sorted) -> float:
+def weighted_wasserstein(support: Sorted, weights: NDArray[np.number], current: Sorted) -> float:
     """Wasserstein-1 distance between a weighted sample and a plain one; exact, in the values' unit.
 
     Args:

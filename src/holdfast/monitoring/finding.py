@@ -10,9 +10,8 @@ import pandas as pd
 from holdfast.monitoring.pair import ColumnPair, Place
 
 Severity = Literal["none", "slight", "moderate", "large", "broken"]
-"""How large the effect is, in words: ``none`` where it may as well be zero (p of 0.05 and above, or smaller than
-``slight``), ``broken`` where the column cannot be compared at all."""
-
+"""How large the effect is, in words: ``none`` where it may as well be zero (p of 0.05 and above, or smaller
+than ``slight``), ``broken`` where the column cannot be compared at all."""
 
 
 SEVERITY_LEVEL = 0.05
@@ -72,7 +71,9 @@ class Detector(Protocol):
         ...
 
     def applies_to(self, kind: str) -> bool:
-        """Whether it can compare columns of this kind (``numeric``, ``categorical``, ``moment``, ``other``)."""
+        """Whether it can compare columns of this kind (``numeric``, ``categorical``, ``moment``,
+        ``other``).
+        """
         ...
 
     def test(self, pair: ColumnPair) -> Finding:

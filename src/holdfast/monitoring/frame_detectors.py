@@ -28,9 +28,9 @@ TOP_CATEGORIES = 10
 class ClassifierTwoSample:
     """Can a logistic regression tell the window from the reference? AUC of held-out rows; 0.5 if it cannot.
 
-    Each column is a number in spreads, its square and "is missing", or its ten most frequent categories. Rows are
-    scored by a model that was fitted without them, and ranked within their fold. The p-value is that of Mann and
-    Whitney's test in each fold, the folds combined.
+    Each column is a number in spreads, its square and "is missing", or its ten most frequent categories.
+    Rows are scored by a model that was fitted without them, and ranked within their fold. The p-value is
+    that of Mann and Whitney's test in each fold, the folds combined.
     Source: Lopez-Paz and Oquab (2017).
 
     Attributes:
@@ -77,7 +77,8 @@ class ClassifierTwoSample:
 
 @dataclass(frozen=True, kw_only=True)
 class MaximumMeanDiscrepancy:
-    """Distance of the mean embeddings under a Gaussian kernel as wide as the median distance; permutation p-value.
+    """Distance of the mean embeddings under a Gaussian kernel as wide as the median distance; permutation
+    p-value.
 
     The statistic is the unbiased estimate of the squared distance, which may fall below 0.
     Source: Gretton et al. (2012).
@@ -177,11 +178,13 @@ def _logistic(features: Floats, is_current: Bools, penalty: float) -> Floats:
 
 
 def _both_sides(reference: Reference, frame: pd.DataFrame, num_rows: int) -> tuple[Floats, Bools] | None:
-    """Features of a sample of both sides, ``[B, 1 + D]``, and which rows are of the window; None if too few."""
+    """Features of a sample of both sides, ``[B, 1 + D]``, and which rows are of the window; None if too
+    few.
+    """
     before, now = reference.sample.iloc[:num_rows], sampled_rows(frame, num_rows)
     if min(len(before), len(now)) < LEAST_ROWS:
         return None
-    blocks = [np.ones((len(before) + len(now), 1))]
+    blocks: list[Floats] = [np.ones((len(before) + len(now), 1))]
     for name, column in reference.columns.items():
         if name not in now.columns or name not in before.columns:
             continue

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 
 class Moments:
-    """Sums of the first three central moments, merged block by block. Source: Chan, Golub and LeVeque (1983)."""
+    """Sums of the first three central moments, merged block by block. Source: Chan, Golub and LeVeque
+    (1983).
+    """
 
     def __init__(self) -> None:
         self._count = 0

@@ -53,8 +53,8 @@ def monitor_columns(
         end: its last moment.
 
     Returns:
-        One row per column and detector that applies, and one for everything that is wrong with a column before it is
-        compared; the fields of ``Finding`` as columns.
+        One row per column and detector that applies, and one for everything that is wrong with a column
+        before it is compared; the fields of ``Finding`` as columns.
 
     Raises:
         UserError: two columns of one name.

@@ -16,7 +16,6 @@ from holdfast.monitoring.empirical import (
 )
 from holdfast.monitoring.finding import Finding, finding_about, not_computed, severity_of
 from holdfast.monitoring.pair import ColumnPair, NumericWindow
-
 from holdfast.monitoring.wasserstein_test import wasserstein_p_value
 
 
@@ -24,8 +23,9 @@ from holdfast.monitoring.wasserstein_test import wasserstein_p_value
 class KolmogorovSmirnov:
     """The largest difference of the two distribution functions; blind to how far values moved.
 
-    With an exact reference scipy's statistic and p-value. With a sketch the largest difference at a knot, which is
-    short of the true one by no more than the share of a cell; its p-value is then too large, never too small.
+    With an exact reference scipy's statistic and p-value. With a sketch the largest difference at a knot,
+    which is short of the true one by no more than the share of a cell; its p-value is then too large, never
+    too small.
 
     Attributes:
         slight: distance called slight.
@@ -80,7 +80,9 @@ class KolmogorovSmirnov:
 
 
 def _distance_at_knots(reference: NumericReference, current: NumericWindow) -> tuple[float, float]:
-    """Largest difference of the distribution functions at the knots, and how much more it may be between them."""
+    """Largest difference of the distribution functions at the knots, and how much more it may be between
+    them.
+    """
     n, m = reference.num_finite, len(current.values)
     below, upto = current.num_below(reference.knots) / m, current.num_upto(reference.knots) / m
     at_knots = np.maximum(np.abs(reference.below / n - below), np.abs(reference.upto / n - upto))
@@ -93,9 +95,9 @@ def _distance_at_knots(reference: NumericReference, current: NumericWindow) -> t
 class Wasserstein:
     """How far values moved on average.
 
-    The statistic is the exact distance in the column's own unit. The effect and the p-value are robust: values are
-    cut off three spreads beyond the reference's outer 0.1 %, so that one wild value neither alarms nor hides a
-    shift, and the effect is in spreads (standard deviations that outliers do not move).
+    The statistic is the exact distance in the column's own unit. The effect and the p-value are robust:
+    values are cut off three spreads beyond the reference's outer 1 %, so that one wild value neither alarms
+    nor hides a shift, and the effect is in spreads (standard deviations that outliers do not move).
 
     Attributes:
         slight: spreads called slight.
@@ -117,7 +119,9 @@ class Wasserstein:
         return kind == "numeric"
 
     def test(self, pair: ColumnPair) -> Finding:
-        """Compare the finite values of both sides; the effect is in spreads, in own units for a constant column."""
+        """Compare the finite values of both sides; the effect is in spreads, in own units for a constant
+        column.
+        """
         if pair.numeric is None:
             return not_computed(pair, self.name)
         reference, current = pair.numeric
@@ -139,7 +143,9 @@ class Wasserstein:
             effect_unit="spreads" if reference.spread > 0 else "own units",
             n_reference=n,
             n_current=m,
-            severity=severity_of(effect, p_value, slight=self.slight, moderate=self.moderate, large=self.large),
+            severity=severity_of(
+                effect, p_value, slight=self.slight, moderate=self.moderate, large=self.large
+            ),
             note=note,
         )
 

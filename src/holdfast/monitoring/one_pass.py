@@ -11,7 +11,15 @@ import pandas as pd
 import pyarrow.dataset as ds
 
 from holdfast.core.errors import UserError
-from holdfast.monitoring.column_kinds import Family, Kind, Numbers, category_counts, is_coded, kind_of, numbers_of
+from holdfast.monitoring.column_kinds import (
+    Family,
+    Kind,
+    Numbers,
+    category_counts,
+    is_coded,
+    kind_of,
+    numbers_of,
+)
 from holdfast.monitoring.column_kinds import family_of as family_of_column
 from holdfast.monitoring.column_reference import ColumnReference
 from holdfast.monitoring.moments import Moments
@@ -34,8 +42,8 @@ def reference_from_parquet(
 ) -> Reference:
     """Remember the columns of a Parquet file or folder, reading each row once.
 
-    Holds one batch of rows, and about 256 KB a numeric column for each doubling of the rows beyond 32,768. Ranks err
-    by ``NumericReference.rank_error`` at most: below 0.0003 for a billion rows, 0 up to 32,768.
+    Holds one batch of rows, and about 256 KB a numeric column for each doubling of the rows beyond 32,768.
+    Ranks err by ``NumericReference.rank_error`` at most: below 0.0003 for a billion rows, 0 up to 32,768.
 
     Args:
         path: a file, or a folder of files with the same columns.
@@ -54,7 +62,9 @@ def reference_from_parquet(
         raise UserError(f"no Parquet at {path}; give a file, or a folder of files")
     dataset = ds.dataset(path, format="parquet")
     check_columns(dataset.schema.names, [*categorical, *([time_column] if time_column else [])])
-    builders = {name: _ColumnBuilder(name in categorical) for name in dataset.schema.names if name != time_column}
+    builders = {
+        name: _ColumnBuilder(name in categorical) for name in dataset.schema.names if name != time_column
+    }
     sample = RowSample(num_rows=num_sampled)
     moments: list[pd.Timestamp] = []
     num_rows = 0

@@ -94,8 +94,8 @@ class ColumnPair:
     def cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
         """Rows of each category on both sides, ``[C]`` each.
 
-        With a reference that keeps every category, new ones have cells of their own at the end. With one that keeps
-        the most frequent, the last cell holds all others, and those that were nearly left out.
+        With a reference that keeps every category, new ones have cells of their own at the end. With one
+        that keeps the most frequent, the last cell holds all others, and those that were nearly left out.
         None where the column is not categorical or one side has no category.
         """
         reference, current = self.reference, self.current
@@ -122,9 +122,9 @@ def _head_and_others(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Frequent categories by themselves, all others in one cell.
 
-    A category just frequent enough to be kept was lucky in the reference, and is rarer in any later window. So the
-    line is drawn by what both sides hold together, and so high that no category above it could have been left out
-    by chance; then both sides are treated alike.
+    A category just frequent enough to be kept was lucky in the reference, and is rarer in any later window.
+    So the line is drawn by what both sides hold together, and so high that no category above it could have
+    been left out by chance; then both sides are treated alike.
     """
     before = reference.counts
     least = int(before.min()) if len(before) else 0
@@ -138,8 +138,8 @@ def _head_and_others(
 def window_of(column: pd.Series, reference: ColumnReference) -> ColumnWindow:
     """The rows of a window in the form in which ``reference`` compares them.
 
-    The numbers of a sketch are rounded to 24 bits around the reference's median, which sorts them in a third of
-    the time.
+    The numbers of a sketch are rounded to 24 bits around the reference's median, which sorts them in a
+    third of the time.
     """
     if isinstance(reference, NumericReference):
         numbers = numbers_of(column)
@@ -159,7 +159,9 @@ def window_of(column: pd.Series, reference: ColumnReference) -> ColumnWindow:
 
 
 def _sorted(values: NDArray[np.floating], reference: NumericReference) -> tuple[Floats, float | None]:
-    """The values, sorted; for a sketch less the reference's median and rounded, unless that joins two knots."""
+    """The values, sorted; for a sketch less the reference's median and rounded, unless that joins two
+    knots.
+    """
     if reference.values is not None or len(reference.knots) == 0 or values.dtype == np.float32:
         return np.sort(values), None
     shift = reference.quantile(0.5)

@@ -11,9 +11,9 @@ from holdfast.core.arrays import Floats
 class QuantileSketch:
     """Sorted blocks of values; two blocks of one weight become one of twice the weight.
 
-    Of two merged blocks every second value is kept, first and second in turn. A merge at weight w moves any rank
-    by at most w; ``rank_error`` adds these up, so that it bounds the error for certain, not just probably.
-    Holds ``block`` values for each doubling of the stream.
+    Of two merged blocks every second value is kept, first and second in turn. A merge at weight w moves any
+    rank by at most w; ``rank_error`` adds these up, so that it bounds the error for certain, not just
+    probably. Holds ``block`` values for each doubling of the stream.
 
     Source: Munro and Paterson (1980).
     """
@@ -66,7 +66,9 @@ class QuantileSketch:
 
     @property
     def rank_error(self) -> int:
-        """Largest possible error of a rank, in values; the ends, put back in place, may cost one weight more."""
+        """Largest possible error of a rank, in values; the ends, put back in place, may cost one weight
+        more.
+        """
         return self._merge_error + 2 ** len(self._levels) if self._num_merges else 0
 
     def weighted(self) -> tuple[Floats, NDArray[np.int64]]:

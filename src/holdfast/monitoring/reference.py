@@ -72,7 +72,8 @@ class Reference:
             categorical: columns of numbers that are categories (ids, codes).
             time_column: the column that says when; it gives ``start`` and ``end`` and is not compared.
             form: exact, or a sketch that is small enough to travel.
-            num_knots: cells between the quantiles of a sketch: its Kolmogorov-Smirnov distances err by at most
+            num_knots: cells between the quantiles of a sketch: its Kolmogorov-Smirnov distances err by at
+            most
                 one over it.
             num_sampled: rows of the sample, at most.
 
@@ -85,7 +86,9 @@ class Reference:
         if num_knots < 2:
             raise ValueError(f"num_knots must be 2 or more, got {num_knots}")
         if len(frame) == 0:
-            raise UserError("the reference has no rows: nothing can be compared with it; give it a longer window")
+            raise UserError(
+                "the reference has no rows: nothing can be compared with it; give it a longer window"
+            )
         columns = {
             str(name): summarise_column(
                 frame[name], is_categorical=name in categorical, form=form, num_knots=num_knots
@@ -107,8 +110,8 @@ class Reference:
     def sketched(self, *, num_sampled: int = 1000) -> Reference:
         """The same reference in the form that travels: knots without values, the most frequent categories.
 
-        The distances of a numeric column then err by the width of its cells, ``num_knots`` of which were chosen
-        when the reference was built.
+        The distances of a numeric column then err by the width of its cells, ``num_knots`` of which were
+        chosen when the reference was built.
         """
         return replace(
             self,
@@ -156,8 +159,10 @@ def _without_values(column: ColumnReference) -> ColumnReference:
 def sampled_rows(frame: pd.DataFrame, num_rows: int) -> pd.DataFrame:
     """Up to ``num_rows`` rows drawn without replacement, in random order, the same ones each time."""
     draws = generator(0, "monitoring", "sample")
-    chosen = draws.permutation(len(frame))[:num_rows] if len(frame) <= 10 * num_rows else _few(
-        draws, len(frame), num_rows
+    chosen = (
+        draws.permutation(len(frame))[:num_rows]
+        if len(frame) <= 10 * num_rows
+        else _few(draws, len(frame), num_rows)
     )
     return frame.iloc[chosen].reset_index(drop=True)
 

@@ -82,23 +82,30 @@ def load_reference(folder: Path) -> Reference:
     """
     path = folder / "reference.json"
     if not path.is_file():
-        raise UserError(f"no reference in {folder}: it has no reference.json; build one with Reference.from_frame")
+        raise UserError(
+            f"no reference in {folder}: it has no reference.json; build one with Reference.from_frame"
+        )
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
         version = described["format"]
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise UserError(f"{path} is no reference ({error}); build it again") from error
     if version != FORMAT:
-        raise UserError(f"{folder} has format {version}, this version reads {FORMAT}; build the reference again")
+        raise UserError(
+            f"{folder} has format {version}, this version reads {FORMAT}; build the reference again"
+        )
     if _fingerprint(folder) != described["fingerprint"]:
-        raise UserError(f"{folder} does not have the fingerprint it was written with: a file was cut off or edited")
+        raise UserError(
+            f"{folder} does not have the fingerprint it was written with: a file was cut off or edited"
+        )
     with np.load(folder / "arrays.npz", allow_pickle=False) as stored:
         arrays = {key: stored[key] for key in stored.files}
     columns = {}
     for place, settings in enumerate(described["columns"]):
         held = {key.partition(".")[2]: array for key, array in arrays.items() if key.startswith(f"{place}.")}
         values = folder / "values" / f"{place}.npy"
-        columns[settings.pop("name")] = _column(settings, held, values if values.exists() else None)
+        name = settings.pop("name")
+        columns[name] = _column(settings, held, values if values.exists() else None)
     sample = pd.read_parquet(folder / "sample.parquet")
     return Reference(
         columns=columns,
@@ -133,7 +140,7 @@ def _arrays(column: ColumnReference) -> Iterator[tuple[str, np.ndarray]]:
         yield "counts", column.counts
 
 
-def _column(settings: dict[str, Any], arrays: dict[str, np.ndarray], values: Path | None) -> ColumnReference:
+def _column(settings: dict[str, Any], arrays: dict[str, Any], values: Path | None) -> ColumnReference:
     if settings["kind"] == "numeric":
         mapped = None if values is None else _mapped(values)
         return NumericReference(**settings, **arrays, values=mapped)

@@ -51,7 +51,7 @@ class Adwin:
         """river's ADWIN."""
         from river import drift
 
-        return drift.ADWIN(delta=self.delta, clock=self.clock)
+        return drift.ADWIN(delta=self.delta, clock=self.clock)  # type: ignore[no-untyped-call]  # compiled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +141,8 @@ class Ddm:
 
 @dataclass(frozen=True, kw_only=True)
 class Kswin:
-    """A change of the distribution, by Kolmogorov-Smirnov tests within a sliding window. Source: Raab et al. (2020).
+    """A change of the distribution, by Kolmogorov-Smirnov tests within a sliding window. Source: Raab et
+    al. (2020).
 
     Attributes:
         alpha: level of each test, in (0, 1).
@@ -216,14 +217,23 @@ def stream_findings(
         place: what ``where`` is.
 
     Returns:
-        One finding per drift, without a p-value: these detectors have none. A stream without a single finite value
-        gives one finding of kind ``all_missing``.
+        One finding per drift, without a p-value: these detectors have none. A stream without a single
+        finite value gives one finding of kind ``all_missing``.
     """
     held = np.asarray(list(values), dtype=np.float64)
     finite = np.isfinite(held)
     if not finite.any():
         note = "the stream holds no finite value"
-        return [Finding(where=where, kind="all_missing", place=place, n_current=len(held), severity="broken", note=note)]
+        return [
+            Finding(
+                where=where,
+                kind="all_missing",
+                place=place,
+                n_current=len(held),
+                severity="broken",
+                note=note,
+            )
+        ]
     found = []
     begin = 0
     drifts = [signal.index for signal in signals(held, detector=detector) if not signal.is_warning]

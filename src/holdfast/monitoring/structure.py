@@ -142,7 +142,7 @@ def _categorical_findings(
     rows = sum(current.counts[label] for label in new)
     known = int(reference.counts.sum()) + reference.num_other
     if reference.is_complete:
-        # Good and Turing: rows of categories never seen before are about as many as those of categories seen once.
+        # Good and Turing: rows of categories never seen are about as many as those of categories seen once.
         expected, found = int((reference.counts == 1).sum()), rows
     else:
         cells = pair.cells
@@ -151,7 +151,7 @@ def _categorical_findings(
     is_news = p_value < SEVERITY_LEVEL and difference > 0
     severity: Severity = "none"
     if is_news:
-        severity = "large" if difference >= 0.1 else "moderate" if difference >= 0.01 else "slight"
+        severity = "large" if difference >= 0.2 else "moderate" if difference >= 0.05 else "slight"
     word = "new" if reference.is_complete else "not among those that the reference keeps"
     yield finding_about(
         pair,

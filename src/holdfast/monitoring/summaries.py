@@ -24,7 +24,9 @@ NUM_CATEGORIES = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Weighted:
-    """Sorted values and the counts that they stand for, ``[N]`` each; ``counts`` None where each is itself."""
+    """Sorted values and the counts that they stand for, ``[N]`` each; ``counts`` None where each is
+    itself.
+    """
 
     values: NDArray[np.floating]
     counts: NDArray[np.int64] | None = None
@@ -46,9 +48,11 @@ def summarise_numbers(
     """
     values = np.sort(column.finite)
     if len(values) == 0:
-        return _numeric(column, family, np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+        return _numeric(
+            column, family, np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+        )
     wide = values.astype(np.float64, copy=False)
-    knots = _knots(wide, num_knots)
+    knots = np.unique(wide[_places(len(wide), num_knots)])
     below = np.searchsorted(wide, knots, "left").astype(np.int64)
     upto = np.searchsorted(wide, knots, "right").astype(np.int64)
     middle = np.minimum((upto[:-1] + below[1:]) // 2, len(wide) - 1)
@@ -75,7 +79,8 @@ def summarise_numbers(
 def summarise_weighted(
     column: Numbers, held: Weighted, *, family: Family, rank_error: int, moments: tuple[float, float, float]
 ) -> NumericReference:
-    """Remember a column read in one pass: ``column`` counts its strange rows, ``held`` is its quantile sketch.
+    """Remember a column read in one pass: ``column`` counts its strange rows, ``held`` is its quantile
+    sketch.
 
     Args:
         column: the counts of missing and infinite rows.
@@ -86,10 +91,12 @@ def summarise_weighted(
     """
     values, counts = held.values.astype(np.float64), held.counts
     if len(values) == 0 or counts is None:
-        return _numeric(column, family, np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+        return _numeric(
+            column, family, np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+        )
     rank = np.concatenate(([0], np.cumsum(counts)))
     total = int(rank[-1])
-    wanted = np.searchsorted(rank[1:], np.linspace(0, total - 1, NUM_KNOTS + 1).astype(np.int64), "right")
+    wanted = np.searchsorted(rank[1:], _places(total, NUM_KNOTS), "right")
     knots = np.unique(values[np.minimum(wanted, len(values) - 1)])
     first, last = np.searchsorted(values, knots, "left"), np.searchsorted(values, knots, "right")
     begin, end = last[:-1], first[1:]
@@ -127,7 +134,8 @@ def summarise_categories(
     num_other: int = 0,
     num_distinct: int | None = None,
 ) -> CategoricalReference:
-    """Remember a categorical column: all categories, or the ``num_kept`` most frequent and the sum of the others.
+    """Remember a categorical column: all categories, or the ``num_kept`` most frequent and the sum of the
+    others.
 
     Args:
         counts: rows of each category.
@@ -183,10 +191,12 @@ def _numeric(
     )
 
 
-def _knots(values: Floats, num_knots: int) -> Floats:
-    """Distinct order statistics, evenly spaced in rank, both ends among them."""
-    place = np.unique(np.linspace(0, len(values) - 1, num_knots + 1).astype(np.int64))
-    return np.unique(values[place])
+def _places(num_values: int, num_knots: int) -> NDArray[np.int64]:
+    """Ranks of the knots: evenly spaced, both ends, and half a percent from either, so that ends may be
+    outliers.
+    """
+    shares = np.concatenate([np.linspace(0, 1, num_knots + 1), [0.005, 0.995]])
+    return np.unique((shares * (num_values - 1)).astype(np.int64))
 
 
 def _doane_edges(values: Floats) -> Floats:
@@ -194,7 +204,9 @@ def _doane_edges(values: Floats) -> Floats:
     with np.errstate(over="ignore", invalid="ignore"):
         spread = values.std()
         skewness = float((((values - values.mean()) / spread) ** 3).mean()) if spread > 0 else 0.0
-    return _doane(float(values[0]), float(values[-1]), len(values), float(values.mean()), float(spread), skewness)
+    return _doane(
+        float(values[0]), float(values[-1]), len(values), float(values.mean()), float(spread), skewness
+    )
 
 
 def _doane(low: float, high: float, total: int, mean: float, std: float, skewness: float) -> Floats:

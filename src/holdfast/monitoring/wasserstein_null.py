@@ -18,9 +18,9 @@ NUM_DRAWS = 999
 class WassersteinNull:
     r"""The law of :math:`\sqrt{NM/(N+M)}\, W_1` without change.
 
-    It tends to :math:`\int |B(F(x))| dx` with a Brownian bridge B, drawn here over the support of the reference.
-    Beyond the draws the tail is bounded: the distance is the supremum of a Gaussian process over the functions of
-    slope 1 at most, none of which varies more than the column itself, so that
+    It tends to :math:`\int |B(F(x))| dx` with a Brownian bridge B, drawn here over the support of the
+    reference. Beyond the draws the tail is bounded: the distance is the supremum of a Gaussian process over
+    the functions of slope 1 at most, none of which varies more than the column itself, so that
     :math:`P(W > E W + t) \le \exp(-t^2 / 2 \sigma^2)`.
 
     Source: del Barrio, Gine and Matran (1999) for the limit; Borell (1975) for the tail.

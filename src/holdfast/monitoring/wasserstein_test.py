@@ -22,8 +22,9 @@ NUM_PERMUTATIONS = 999
 def wasserstein_p_value(reference: NumericReference, current: NumericWindow, distance: float) -> float:
     """Chance of a robust distance at least this large without any change, in (0, 1].
 
-    Permutations of both sides together where they are small, otherwise the limit law, drawn from the reference or,
-    where that is small, from both sides. A constant reference: Fisher's test on the values that are not its own.
+    Permutations of both sides together where they are small, otherwise the limit law, drawn from the
+    reference or, where that is small, from both sides. A constant reference: Fisher's test on the values
+    that are not its own.
 
     Args:
         reference: a column with finite values.
