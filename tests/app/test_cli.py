@@ -35,7 +35,7 @@ def test_help_of_run_lists_every_stage_group_and_option(capsys):
     for word in (
         *STAGES,
         "model/mixture",
-        "mmoe, shared_bottom",
+        "mmoe, pepnet",
         "ebnerd",
         "quickstart",
         "--config-dir",

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from holdfast.app.composition import check_config, plan
 from holdfast.app.hydra_entry import compose
-from holdfast.app.schema import TARGET, component_class, component_nodes
+from holdfast.app.schema import TARGET, build, check, component_class, component_nodes
 from holdfast.core.errors import UserError
 from holdfast.core.shipped import shipped_folder
 
@@ -50,20 +50,29 @@ def chosen(path: Path) -> list[str]:
 
 def test_the_tree_holds_what_it_is_thought_to_hold():
     # A file that nobody composes is a file that nobody tests: change the count when one is added.
-    assert len(GROUP_FILES) == 74
+    assert len(GROUP_FILES) == 142
     assert len(STUDIES) == 7
 
 
-@pytest.mark.parametrize("path", GROUP_FILES, ids=choice)
+@pytest.mark.parametrize("path", [path for path in GROUP_FILES if path.parent.name != "drift"], ids=choice)
 def test_every_option_of_every_group_builds(path, tmp_path):
     overrides = chosen(path)
     if path.stem in NEEDS_A_ROOT:
         overrides.append(f"data.root={tmp_path}")
+    if path.stem == "per_segment":
+        overrides.append("fusion.segment=device")
     if path.stem == "bundle":
         contender = "bundle" if path.parent.name == "policy" else "trained"
         overrides.append(f"policy.{contender}.scorer.folder={tmp_path}")
     made = plan(compose(overrides))
     assert made.settings.stages
+
+
+@pytest.mark.parametrize("path", [path for path in GROUP_FILES if path.parent.name == "drift"], ids=choice)
+def test_every_drift_builds(path):
+    config = compose([f"+drift={path.stem}"])
+    check(config)
+    assert len(build(config, f"drift.{path.stem}").strengths) == 5
 
 
 def study(path: Path) -> str:
@@ -85,7 +94,7 @@ def test_a_file_lists_every_field_of_its_component(path):
     """So that --cfg job shows all there is, and every field can be set without a plus sign."""
     values = yaml.safe_load(path.read_text())
     if "@package _global_" in path.read_text().splitlines()[0]:
-        values = values["data"]
+        values = values[path.parent.name]
     component = component_class(values.pop(TARGET))
     # What the defaults list fills in is a field as well.
     filled = {key.split("@")[-1] for each in values.pop("defaults", []) if each != "_self_" for key in each}
@@ -134,6 +143,19 @@ def test_unknown_keys_and_wrong_types_are_refused_before_anything_is_built(overr
         ("split.test_days=0", r"split: split\.test_days is 0; it must be at least 1"),
         ("data.exploration=1.5", r"data: .*exploration"),
         ("model.mixture.num_experts=0", r"model\.mixture: num_experts is 0"),
+        (
+            "model.interaction._target_=holdfast.models.sequences.mean_pooling.MeanPooling",
+            r"model\.interaction: MeanPooling is no Interaction, which has build\(shape\) and not",
+        ),
+        (
+            "model.sequence._target_=holdfast.models.interactions.concatenation.Concatenation",
+            r"model\.sequence: Concatenation is no SequenceEncoder",
+        ),
+        ("model/interaction=dcn_v2 model.interaction.num_layers=0", r"model\.interaction: num_layers is 0"),
+        (
+            "model/interaction=self_attention model.interaction.num_heads=3",
+            r"model\.interaction: attention_width is 16, which 3 heads do not divide",
+        ),
         ("objective.weighting.max_weight=0.5", r"objective\.weighting: max_weight is 0\.5"),
         ("counterfactual.candidates=all", r"counterfactual: candidates is 'all'; choose one of"),
         (
@@ -154,12 +176,14 @@ def test_unknown_keys_and_wrong_types_are_refused_before_anything_is_built(overr
         ("trainer.accelerator=tpu7", r"trainer: accelerator is 'tpu7'"),
         ("trainer.criterion=validation/foo", r"trainer\.criterion is 'validation/foo', which is not logged"),
         ("fusion.weights={click:0,dwell:0,retention:0}", r"fusion: fusion\.weights are 0 for all"),
+        ("calibration.click=platt", r"calibration: click is 'platt'; choose one of"),
+        ("evaluation.pareto_points=3", r"evaluation\.pareto_points is 3; it must be 0 \(no front\)"),
         ("~objective.balance.weights.dwell", r"objective\.balance: weights has no entry for \['dwell'\]"),
     ],
 )
 def test_values_out_of_range_are_refused_on_construction(override, said):
     with pytest.raises(UserError, match=said):
-        plan(compose([override]))
+        plan(compose(override.split()))
 
 
 def test_a_users_own_folder_comes_first_on_the_search_path(tmp_path):

@@ -18,6 +18,7 @@ name: made
 question: Who lasts?
 evaluation: {level: 0.95, num_resamples: 200}
 simulation: {value: {click_value: 1.0}, level: 0.95}
+fusion: {_target_: holdfast.objectives.fusion.WeightedProduct}
 policy:
   long_term_oracle: {scorer: {_target_: holdfast.simulation.policies.oracles.LongTermOracle}}
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from holdfast.app.sayings import FitProgress, doubtful_targets, evaluated, fitted, said
+from holdfast.app.sayings import FitProgress, doubtful_targets, evaluated, fitted, said, unused_experts
 from holdfast.training.progress import Progress
 
 RUNNING = Progress(
@@ -118,3 +118,12 @@ def test_weights_are_said_with_what_they_cost():
         )
     )
     assert lines[1] == "click weights: ESS 50 of 200 rows, clipped 12.5%, largest 3.0"
+
+
+def test_experts_that_nobody_uses_are_named():
+    assert list(unused_experts({})) == []
+    assert list(unused_experts({"unused_experts": []})) == []
+    (one,) = unused_experts({"unused_experts": ["expert_2"]})
+    assert one.startswith("no gate takes 1 % or more of the expert expert_2: the model")
+    (two,) = unused_experts({"unused_experts": ["level_1/click_0", "shared_1"]})
+    assert "experts level_1/click_0, shared_1: the model would hardly change without them" in two

@@ -23,13 +23,23 @@ def test_every_stage_has_its_function_and_its_needs_and_needs_come_before_it():
     assert list(STAGE_FUNCTIONS) == list(STAGES) == list(NEEDS)
     for stage, wanted in NEEDS.items():
         assert all(STAGES.index(each) < STAGES.index(stage) for each in wanted)
-    assert set(STAGES) - set(DEFAULT_STAGES) == {"counterfactual", "simulate"}
+    assert set(STAGES) - set(DEFAULT_STAGES) == {"stress", "counterfactual", "simulate"}
 
 
 def test_simulating_needs_a_model_only_where_it_takes_part():
     assert needs("simulate", plan(compose([])), done=()) == ()
     with_model = plan(compose(["policy=[uniform,retrained]"]))
     assert needs("simulate", with_model, done=()) == ("prepare", "fit")
+
+
+@pytest.mark.parametrize("asked", ["calibration=beta", "fusion=learned", "fusion=constrained"])
+def test_what_serves_the_model_needs_calibrate_where_something_is_fitted_there(asked):
+    for stage in ("evaluate", "counterfactual", "export"):
+        assert needs(stage, plan(compose([])), done=()) == ("prepare", "fit")
+        assert needs(stage, plan(compose([asked])), done=()) == ("prepare", "fit", "calibrate")
+    assert needs("simulate", plan(compose([asked])), done=()) == ()
+    with_model = plan(compose([asked, "policy=[trained]"]))
+    assert needs("simulate", with_model, done=()) == ("prepare", "fit", "calibrate")
 
 
 def test_a_report_needs_something_to_report():
@@ -41,7 +51,9 @@ def test_a_report_needs_something_to_report():
 
 def test_what_rests_on_a_stage_is_out_of_date_with_it():
     assert set(resting_on("prepare")) == set(STAGES) - {"prepare"}
-    assert set(resting_on("fit")) == {"evaluate", "counterfactual", "simulate", "export", "report"}
+    served = {"evaluate", "stress", "counterfactual", "simulate", "export", "report"}
+    assert set(resting_on("fit")) == {"calibrate", *served}
+    assert set(resting_on("calibrate")) == served
     assert set(resting_on("counterfactual")) == {"report"}
     assert set(resting_on("evaluate")) == set(resting_on("simulate")) == {"report"}
     assert resting_on("report") == ()

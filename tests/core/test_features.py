@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from holdfast.core.features import Feature, InputSchema, ListField
@@ -38,3 +40,50 @@ def test_a_schema_needs_inputs_and_vocabularies():
             num_rows={"v": 1},
         )
     assert InputSchema(categorical=(), numeric=("n",)).numeric == ("n",)
+
+
+def lists(*fields: ListField) -> InputSchema:
+    return InputSchema(
+        categorical=("item", "topic"),
+        numeric=(),
+        lists=fields,
+        vocabulary_of={
+            "item": "items",
+            "topic": "topics",
+            "clicked": "items",
+            "gaps": "gaps",
+            "more": "gaps",
+        },
+        num_rows={"items": 5, "topics": 5, "gaps": 5},
+    )
+
+
+CLICKED = ListField(name="clicked", max_length=3, ordered=True, target="item")
+GAPS = ListField(name="gaps", max_length=3, ordered=True, gap_of="clicked")
+
+
+def test_gaps_are_no_field_of_their_own() -> None:
+    assert lists(CLICKED, GAPS).fields == ("item", "topic", "clicked")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ((replace(CLICKED, target="topic"),), "'clicked' has the target 'topic'"),
+        ((replace(CLICKED, target="nobody"),), "'clicked' has the target 'nobody'"),
+        ((replace(CLICKED, ordered=False),), "'clicked' has the target 'item'"),
+        ((GAPS,), "'gaps' holds the gaps of 'clicked'; that must be an ordered list"),
+        ((CLICKED, replace(GAPS, max_length=2)), "with max_length 2 too"),
+        ((replace(CLICKED, ordered=False, target=""), GAPS), "that must be an ordered list"),
+        ((CLICKED, GAPS, replace(GAPS, name="more")), "several lists hold the gaps of 'clicked'"),
+        ((CLICKED, GAPS, replace(GAPS, name="more", gap_of="gaps")), "holds the gaps of 'gaps'"),
+    ],
+)
+def test_lists_whose_companions_do_not_fit_are_refused(fields: tuple[ListField, ...], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        lists(*fields)
+
+
+def test_only_a_sequence_holds_gaps() -> None:
+    with pytest.raises(ValueError, match="gap_of is 'clicked', and kind is 'multi_valued'"):
+        Feature(name="gaps", kind="multi_valued", owner="user", gap_of="clicked")

@@ -25,6 +25,15 @@ def test_a_written_card_reads_back_the_same(tmp_path: Path):
     assert read_card(tmp_path / "card.yaml") == CARD
 
 
+def test_a_card_without_gaps_is_written_as_before_there_were_any():
+    """Logs of such cards keep their fingerprints."""
+    assert "gap_of" not in CARD.to_dict()["features"][0]
+    gaps = Feature(name="gaps", kind="sequence", owner="user", gap_of="recent")
+    card = CARD.with_features([gaps])
+    assert card.to_dict()["features"][-1]["gap_of"] == "recent"
+    assert card_from_dict(card.to_dict(), where="here") == card
+
+
 def test_a_short_card_has_defaults():
     card = card_from_dict({"name": "short"}, where="here")
     assert card == DatasetCard(name="short")

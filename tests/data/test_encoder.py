@@ -53,9 +53,56 @@ def test_the_schema_names_every_input(encoder):
     schema = encoder.schema
     assert schema.categorical == ("color", "item_id")
     assert schema.numeric == ("age", "price", "age__missing")
-    assert schema.lists == (ListField(name="tags", max_length=2), ListField(name="recent", max_length=2))
+    assert schema.lists == (
+        ListField(name="tags", max_length=2),
+        ListField(name="recent", max_length=2, ordered=True, target="item_id"),
+    )
     assert schema.vocabulary_of == {"color": "color", "item_id": "item", "tags": "tags", "recent": "item"}
     assert schema.num_rows == {"color": 4, "item": 5, "tags": 4}
+
+
+def test_the_target_of_a_sequence_is_the_items_own_value_in_its_vocabulary():
+    users = Feature(name="favourite", kind="categorical", owner="user", vocabulary="item")
+    without = tuple(each for each in FEATURES if each.name != "item_id")
+    frame = TRAIN.assign(favourite=TRAIN["item_id"])
+    for features, target in (
+        ((users, *FEATURES), "item_id"),
+        ((users, *without), ""),
+        (without, ""),
+    ):
+        recent = fit_encoder(frame, features, EncoderSettings(min_count=1)).schema.lists[-1]
+        assert (recent.name, recent.target) == ("recent", target)
+
+
+GAPS = Feature(name="gaps", kind="sequence", owner="user", max_length=2, gap_of="recent")
+
+
+def test_gaps_stay_beside_their_events(tmp_path: Path):
+    frame = TRAIN.assign(gaps=[["3", "2", "0"], ["1"], None, []])
+    encoder = fit_encoder(frame, (*FEATURES, GAPS), EncoderSettings(min_count=1))
+    assert encoder.schema.lists[-1] == ListField(name="gaps", max_length=2, ordered=True, gap_of="recent")
+    assert encoder.schema.fields == ("color", "item_id", "tags", "recent")
+    recent, gaps = encoder.transform(frame).lists[1:]
+    assert ((recent != MISSING_ROW) == (gaps != MISSING_ROW)).all()
+    encoder.save(tmp_path / "encoder")
+    assert load_encoder(tmp_path / "encoder").schema == encoder.schema
+
+
+def test_gaps_without_their_events_are_refused():
+    frame = TRAIN.assign(gaps=[["3", "2", "0"], ["1"], None, []])
+    for gaps in (replace(GAPS, gap_of="visits"), replace(GAPS, max_length=3)):
+        with pytest.raises(UserError, match=f"'gaps' holds the gaps of '{gaps.gap_of}'"):
+            fit_encoder(frame, (*FEATURES, gaps), EncoderSettings(min_count=1))
+
+
+def test_an_encoder_saved_before_there_were_gaps_still_loads(encoder, tmp_path: Path):
+    encoder.save(tmp_path / "encoder")
+    path = tmp_path / "encoder" / "encoder.json"
+    record = json.loads(path.read_text())
+    for feature in record["features"]:
+        del feature["gap_of"]
+    path.write_text(json.dumps(record))
+    assert load_encoder(tmp_path / "encoder").schema == encoder.schema
 
 
 def test_encoding_by_hand(encoder):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from holdfast.core.errors import UserError
+from holdfast.core.features import Feature
 from holdfast.data.card import DatasetCard
 from holdfast.data.history import TrailingHistory
 from holdfast.data.log import Log, local_days, local_midnight
@@ -21,6 +22,7 @@ from holdfast.data.nightly_store import NightlyStore
 from holdfast.simulation.world import DefaultWorld
 
 NIGHTLY = TrailingHistory(refresh="nightly")
+ITEM = Feature(name="item_id", kind="categorical", owner="item")
 ASKED = ["request_id", "user_id", "item_id", "shown_at"]
 
 
@@ -63,7 +65,8 @@ def served(log: Log, history: TrailingHistory, *, days_a_night: int = 1) -> tupl
         (replace(NIGHTLY, window_days=[1, 3, 10], smoothing=0.0), 1, "Europe/Copenhagen"),
         (replace(NIGHTLY, lag_seconds=26 * 3600.0), 1, "America/New_York"),
         (replace(NIGHTLY, window_days=[2], lag_seconds=8.5 * 86_400), 1, "Europe/Copenhagen"),
-        (replace(NIGHTLY, window_days=[]), 1, "UTC"),
+        (replace(NIGHTLY, window_days=[], recent_items=5), 1, "UTC"),
+        (replace(NIGHTLY, window_days=[2], recent_items=3, lag_seconds=30 * 3600.0), 2, "Europe/Copenhagen"),
         (NIGHTLY, 3, "Europe/Copenhagen"),
     ],
 )
@@ -91,9 +94,11 @@ def test_text_ids_late_requests_and_visits_without_rows(make_log: Callable[..., 
         log,
         frame=frame[kept].reset_index(drop=True),
         visits=visits.rename(columns={"shown_at": "visited_at"}).reset_index(drop=True),
+        card=replace(log.card, features=(ITEM,)),
     )
     assert (days_of_requests(log) != log.local_days()).any(), "some requests go on past midnight"
-    _, compared = served(log, replace(NIGHTLY, window_days=[1, 2, 5], lag_seconds=7200.0))
+    history = replace(NIGHTLY, window_days=[1, 2, 5], lag_seconds=7200.0, recent_items=4)
+    _, compared = served(log, history)
     assert compared == len(log)
 
 
@@ -128,7 +133,8 @@ def logs(draw: st.DrawFn) -> Log:
     frame = pd.DataFrame(rows, columns=names)
     frame["shown_at"] = frame["shown_at"].dt.as_unit("us")
     frame = frame.sort_values("shown_at", kind="stable").reset_index(drop=True)
-    return Log(frame, DatasetCard(name="made", time_zone=zone), frame["shown_at"].max() + pd.Timedelta("30D"))
+    card = DatasetCard(name="made", time_zone=zone, features=(ITEM,))
+    return Log(frame, card, frame["shown_at"].max() + pd.Timedelta("30D"))
 
 
 @settings(max_examples=30, deadline=None)
@@ -137,11 +143,18 @@ def logs(draw: st.DrawFn) -> Log:
     window_days=st.sampled_from([[1], [1, 7], [3, 2], [30]]),
     lag_seconds=st.sampled_from([0.0, 3600.0, 100_000.0]),
     smoothing=st.sampled_from([0.0, 20.0]),
+    recent_items=st.sampled_from([0, 1, 3]),
 )
 def test_any_log_is_served_as_it_is_trained_on(
-    log: Log, window_days: list[int], lag_seconds: float, smoothing: float
+    log: Log, window_days: list[int], lag_seconds: float, smoothing: float, recent_items: int
 ):
-    history = replace(NIGHTLY, window_days=window_days, lag_seconds=lag_seconds, smoothing=smoothing)
+    history = TrailingHistory(
+        refresh="nightly",
+        window_days=window_days,
+        lag_seconds=lag_seconds,
+        smoothing=smoothing,
+        recent_items=recent_items,
+    )
     _, compared = served(log, history)
     assert compared == len(log)
 
@@ -150,10 +163,11 @@ def test_memory_does_not_grow_with_days():
     world = DefaultWorld(num_users=60, num_items=100, num_days=40, burn_in_days=10, established_share=1.0)
     log = world.read()
     days = log.local_days()
-    store, sizes = NightlyStore(NIGHTLY, log.card), []
+    store, sizes = NightlyStore(replace(NIGHTLY, recent_items=3), log.card), []
     for day in np.unique(days):
         store.observe(part_of(log, int(day), int(day)))
         sizes.append((len(store._shown), len(store._read), len(store._active._user)))
+        assert store._recent is not None and len(store._recent) <= 60 * 3
     a_week = max(np.sum((days > day - 8) & (days <= day)) for day in np.unique(days))
     assert max(shown for shown, _, _ in sizes) <= a_week < len(log) / 3
     assert max(users for _, _, users in sizes) <= 60 * 8
@@ -176,6 +190,11 @@ def test_a_copy_goes_on_alone(make_log: Callable[..., Log]):
 def test_a_store_that_is_filled_at_night_cannot_serve_at_once(make_log: Callable[..., Log]):
     with pytest.raises(UserError, match=r"history\.refresh is 'at_once'.*history\.refresh=nightly"):
         NightlyStore(TrailingHistory(), make_log().card)
+
+
+def test_recent_items_need_the_items_on_the_card(make_log: Callable[..., Log]):
+    with pytest.raises(UserError, match=r"add \{name: item_id, kind: categorical, owner: item\}"):
+        NightlyStore(replace(NIGHTLY, recent_items=3), make_log().card)
 
 
 def test_what_would_be_wrong_is_refused(make_log: Callable[..., Log]):

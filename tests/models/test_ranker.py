@@ -1,14 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from holdfast.core.batch import Inputs
 from holdfast.core.features import InputSchema, ListField
+from holdfast.core.protocols import Interaction, Mixture, MixtureModule
+from holdfast.core.representation import Representation, RepresentationShape
 from holdfast.models.heads.bernoulli import Bernoulli
 from holdfast.models.heads.censored_log_normal import CensoredLogNormal
 from holdfast.models.heads.discrete_hazard import DiscreteHazard
+from holdfast.models.interactions.cross_network import CrossNetwork
+from holdfast.models.interactions.two_stream import TwoStream
 from holdfast.models.mixtures.mmoe import MMoE
 from holdfast.models.ranker import Ranker, RankerSettings, build_ranker
 
@@ -117,3 +125,72 @@ def test_settings_out_of_range_are_named() -> None:
         RankerSettings(embedding_dim=0)
     with pytest.raises(ValueError, match="embedding_scale"):
         RankerSettings(embedding_scale=0.0)
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """A mixture that only lays out what it was given."""
+
+    own_embeddings: bool
+
+    def build(self, shape: RepresentationShape, objectives: Sequence[str]) -> MixtureModule:
+        assert tuple(objectives) == ("click", "dwell", "retention")
+        assert shape.fields == ("item", "device", "history")
+        assert (shape.embedding_dim, shape.num_numeric) == (4, 1)
+
+        class Module(MixtureModule):
+            output_width = shape.width
+
+            def forward(self, representation: Representation) -> Tensor:
+                own = representation.own
+                return torch.stack([representation.shared] * 3) if own is None else own
+
+        return Module()
+
+
+def with_mixture(mixture: Mixture, interaction: Interaction) -> Ranker:
+    return build_ranker(
+        SCHEMA,
+        settings=RankerSettings(embedding_dim=4, embedding_scale=1.0, tower_widths=[]),
+        mixture=mixture,
+        interaction=interaction,
+        heads=HEADS,
+        seed=0,
+    )
+
+
+def test_without_own_embeddings_there_is_one_set() -> None:
+    model, batch = with_mixture(Stacked(own_embeddings=False), CrossNetwork(num_layers=1)), inputs(5)
+    representation = model.embed(batch)
+    assert representation.own is None
+    assert representation.fields.shape == (5, 3, 4)
+    assert representation.shared.shape == (5, 13)
+    assert len(model.own_interactions) == 0
+    assert torch.equal(model.represent(batch), model.mix(representation))
+    flat = torch.cat([representation.fields.flatten(1), batch.numeric], dim=1)
+    (matrix,) = model.interaction.layers
+    torch.testing.assert_close(representation.shared, flat * matrix(flat) + flat)
+
+
+def test_own_embeddings_are_one_table_and_one_interaction_an_objective() -> None:
+    model, batch = with_mixture(Stacked(own_embeddings=True), CrossNetwork(num_layers=1)), inputs(5)
+    representation = model.embed(batch)
+    assert representation.own is not None
+    assert representation.own.shape == (3, 5, 13)
+    assert model.embedding.table is not None
+    assert model.embedding.table.weight.shape == (10, 16)
+    assert len(model.sparse_parameters()) == 1
+    assert representation.fields.shape == (5, 3, 4)
+    everything = [representation.shared, *representation.own]
+    assert not any(torch.allclose(one, other) for one, other in combinations(everything, 2))
+    # Each objective alone moves its own part of each row.
+    model(batch)["dwell"].sum().backward()
+    gradient = model.embedding.table.weight.grad
+    assert gradient is not None
+    moved = gradient.to_dense().abs().sum(0).reshape(4, 4).sum(1) > 0
+    assert moved.tolist() == [False, False, True, False]
+
+
+def test_a_part_that_does_not_fit_the_inputs_says_so() -> None:
+    with pytest.raises(ValueError, match=r"first_context names \['color'\]"):
+        with_mixture(Stacked(own_embeddings=False), TwoStream(first_context=["color"]))

@@ -31,7 +31,9 @@ def test_spending_sums_to_the_rate_and_bounds_ever():
     ever = 0
     for _ in range(1000):
         p = rng.random((30, 10))
-        ever += any(raised(row, rate=0.2, control="sequential", number=t + 1).any() for t, row in enumerate(p))
+        ever += any(
+            raised(row, rate=0.2, control="sequential", number=t + 1).any() for t, row in enumerate(p)
+        )
     assert 0.14 <= ever / 1000 <= 0.23
 
 

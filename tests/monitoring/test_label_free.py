@@ -1,4 +1,4 @@
-"""NannyML's synthetic car loan (Apache-2.0, in its package) where there is a copy, and equalities without it."""
+"""NannyML's car loan (synthetic, Apache-2.0, in its package) where there is a copy, and equalities."""
 
 import io
 import os
@@ -23,7 +23,18 @@ from holdfast.monitoring.label_free import (
 )
 
 BOOTSTRAP = ClusterBootstrap(num_resamples=100)
-REALISED = [0.970962, 0.970248, 0.976282, 0.967721, 0.969886, 0.960050, 0.958530, 0.959041, 0.963094, 0.957556]
+REALISED = [
+    0.970962,
+    0.970248,
+    0.976282,
+    0.967721,
+    0.969886,
+    0.960050,
+    0.958530,
+    0.959041,
+    0.963094,
+    0.957556,
+]
 CBPE = [0.970744, 0.971011, 0.971407, 0.971091, 0.971123, 0.961090, 0.961825, 0.961073, 0.962533, 0.961316]
 JENSEN_SHANNON = [
     *(0.0316611, 0.0300113, 0.0311286, 0.0294644, 0.0308095),
@@ -41,7 +52,9 @@ def car_loan(part: str) -> pd.DataFrame:
     for wheel in sorted(folder.glob("nannyml-*.whl")):
         with zipfile.ZipFile(wheel) as files:
             return pd.read_csv(io.BytesIO(files.read(f"nannyml/datasets/data/{name}")))
-    pytest.skip("no copy of NannyML's car loan; `pip download nannyml --no-deps` and set HOLDFAST_NANNYML to it")
+    pytest.skip(
+        "no copy of NannyML's car loan; `pip download nannyml --no-deps` and set HOLDFAST_NANNYML to it"
+    )
 
 
 def outside_and_inside(values: np.ndarray, edges: np.ndarray) -> np.ndarray:

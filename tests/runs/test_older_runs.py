@@ -13,13 +13,15 @@ from holdfast.app.run_folder import RunFolder
 
 @pytest.fixture
 def older(saved_run: RunFolder, tmp_path: Path) -> RunFolder:
-    """As it would have been left before there was a stage simulate."""
+    """As it would have been left before there was a stage simulate, and a choice of interactions."""
     shutil.copytree(saved_run.path, tmp_path / "copy")
     folder = RunFolder(tmp_path / "copy")
     config = folder.saved_config()
     for group in ("simulation", "policy"):
         del config[group]
     del config["data"]["later_days"]
+    for part in ("sequence", "interaction"):
+        del config["model"][part]
     folder.config_file.write_text(yaml.safe_dump(config, sort_keys=False))
     return folder
 

@@ -136,7 +136,7 @@ def test_an_output_with_the_name_of_another_thing_is_refused(tmp_path: Path, nam
 @pytest.mark.slow
 def test_what_onnx_cannot_express_is_an_error_that_leaves_nothing(tmp_path: Path) -> None:
     class Branching:
-        def fuse(self, scores: Mapping[str, Tensor]) -> Tensor:
+        def fuse(self, scores: Mapping[str, Tensor], inputs: Inputs | None = None) -> Tensor:
             click = scores["click"]
             return click if click.sum().item() > 0 else -click
 

@@ -112,3 +112,11 @@ def test_rows_without_a_feature_are_refused(rows: pd.DataFrame) -> None:
         probe_rows(rows.drop(columns="age"), FEATURES, num_rows=10)
     with pytest.raises(ValueError, match="0 rows"):
         probe_rows(rows.iloc[:0], FEATURES, num_rows=10)
+
+
+def test_lists_that_are_all_empty_keep_their_kind(rows: pd.DataFrame) -> None:
+    """At the start of a log nobody has a past, and the probes are written to a file of one type a column."""
+    nothing = {"tags": [np.array([], dtype=object)] * 3, "seen": [np.array([], dtype=np.int64)] * 3}
+    probes = probe_rows(rows.assign(**nothing), FEATURES, num_rows=40)
+    assert probes["tags"].iloc[2 * M + 1].tolist() == [UNSEEN_TEXT] * 2
+    assert probes["seen"].iloc[2 * M + 1].tolist() == [UNSEEN_NUMBER] * 2

@@ -11,6 +11,11 @@ from typing import Any
 import pytest
 import torch
 
+from holdfast.objectives.balancing import StaticBalance
+from holdfast.objectives.balancing.balance import Balance
+from holdfast.objectives.balancing.famo import Famo
+from holdfast.objectives.balancing.gradnorm import GradNorm
+from holdfast.objectives.balancing.upgrad import UPGrad
 from holdfast.objectives.estimators.doubly_robust import DoublyRobust
 from holdfast.objectives.estimators.naive import Naive
 from holdfast.objectives.estimators.rows import LossEstimator
@@ -52,16 +57,31 @@ def run_two(toy: Any, folder: Path, settings: dict[str, Any]) -> list[int | None
 
 
 @pytest.mark.parametrize(
-    "estimator",
-    [Naive(), SelfNormalised(), DoublyRobust(), Stable()],
-    ids=lambda each: type(each).__name__,
+    ("estimator", "balance", "accumulate_batches"),
+    [
+        (Naive(), StaticBalance(), 1),
+        (SelfNormalised(), StaticBalance(), 1),
+        (DoublyRobust(), StaticBalance(), 1),
+        (Stable(), StaticBalance(), 1),
+        (Naive(), StaticBalance(), 2),
+        (DoublyRobust(), UPGrad(), 2),
+        (Naive(), GradNorm(), 1),
+        (Naive(), Famo(), 1),
+    ],
+    ids=lambda each: str(each) if isinstance(each, int) else type(each).__name__,
 )
 def test_two_processes_reach_the_losses_and_weights_of_one(
-    toy: Any, tmp_path: Path, estimator: LossEstimator
+    toy: Any, tmp_path: Path, estimator: LossEstimator, balance: Balance, accumulate_batches: int
 ) -> None:
     import pandas as pd
 
-    settings = {"max_epochs": 2, "batch_size": 50, "estimator": estimator}
+    settings = {
+        "max_epochs": 2,
+        "batch_size": 50,
+        "estimator": estimator,
+        "balance": balance,
+        "accumulate_batches": accumulate_batches,
+    }
     one = toy.fit(tmp_path / "one", **settings)
     folder = tmp_path / "two"
     folder.mkdir()

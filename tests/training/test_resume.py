@@ -14,6 +14,12 @@ import torch
 
 from holdfast.core.errors import UserError
 from holdfast.data.batches import TensorColumns
+from holdfast.objectives.balancing.balance import Balance
+from holdfast.objectives.balancing.dynamic_weight_average import DynamicWeightAverage
+from holdfast.objectives.balancing.famo import Famo
+from holdfast.objectives.balancing.gradnorm import GradNorm
+from holdfast.objectives.balancing.pcgrad import PCGrad
+from holdfast.objectives.balancing.uncertainty import UncertaintyBalance
 from holdfast.training.fit import FitResult
 
 pytestmark = pytest.mark.slow
@@ -159,6 +165,37 @@ def test_killed_again_and_again(toy: Any, tmp_path: Path, reference: Path) -> No
         assert kills < 10
     assert kills >= 3
     assert_same(tmp_path, reference)
+
+
+@pytest.mark.parametrize(
+    ("balance", "accumulate_batches"),
+    [
+        (UncertaintyBalance(), 2),
+        (GradNorm(), 1),
+        (DynamicWeightAverage(), 1),
+        (Famo(), 3),
+        (PCGrad(), 2),
+    ],
+    ids=lambda each: type(each).__name__ if not isinstance(each, int) else str(each),
+)
+def test_what_a_balance_learned_and_what_it_logs_goes_on_too(
+    toy: Any, tmp_path: Path, balance: Balance, accumulate_batches: int
+) -> None:
+    settings = {"balance": balance, "accumulate_batches": accumulate_batches}
+    assert run(toy, tmp_path / "whole", **settings) == 0
+    # In the middle of the last epoch, which DWA weighs by the two before it.
+    assert run(toy, tmp_path / "killed", arm=kill_at_batch(22), **settings) == -signal.SIGKILL
+    assert run(toy, tmp_path / "killed", resume=True, **settings) == 0
+    assert_same(tmp_path / "killed", tmp_path / "whole")
+    assert "balance/weight/click" in pd.read_pickle(tmp_path / "killed" / "epochs.pickle")
+
+
+def test_a_checkpoint_waits_until_gathered_gradients_have_made_their_step(toy: Any, tmp_path: Path) -> None:
+    # Eight batches in steps of three: after the third, the sixth and the last; every second batch would be 2.
+    settings = {"accumulate_batches": 3, "checkpoint_every_batches": 2}
+    assert run(toy, tmp_path, arm=kill_at_batch(6), **settings) == -signal.SIGKILL
+    checkpoint = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert checkpoint["WindowDataModule"]["batches_done"] == 3
 
 
 def test_a_finished_run_that_is_resumed_trains_no_more(toy: Any, tmp_path: Path) -> None:

@@ -16,12 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from holdfast.core.features import Feature
 from holdfast.core.importance import inverse_propensity_weights
 from holdfast.data import history as history_module
 from holdfast.data.encoder import Encoder, EncoderSettings, fit_encoder
 from holdfast.data.history import TrailingHistory
 from holdfast.data.log import Log
 from holdfast.data.preparation import PreparedWindow, prepare_train, prepare_window
+from holdfast.data.recent_items import RECENT_GAPS, RECENT_ITEMS, RecentItems
 from holdfast.data.splits import Window
 
 HISTORY = TrailingHistory(window_days=[1, 7])
@@ -208,6 +210,48 @@ def test_a_nightly_history_leaks_nothing(make_busy_log, seed):
     assert leaks(make_busy_log(seed), nightly, seed=seed) == []
 
 
+WITH_ITEMS = replace(HISTORY, recent_items=5)
+
+
+@pytest.fixture(scope="module")
+def make_log_of_items(make_busy_log) -> Callable[[int], Log]:
+    """The same log, whose card declares items as recent items want them."""
+
+    def make(seed: int) -> Log:
+        log = make_busy_log(seed)
+        item = Feature(name="item_id", kind="categorical", owner="item")
+        return replace(log, card=log.card.with_features([item]))
+
+    return make
+
+
+def with_history(history: TrailingHistory) -> Steps:
+    """The honest steps with another history in them."""
+    request = {**REQUEST, "history": history}
+    return Steps(
+        train=lambda log, window: prepare_train(log, window, encoder=EncoderSettings(), **request),
+        later=lambda log, window, encoder: prepare_window(log, window, encoder=encoder, **request),
+        history=history.compute,
+    )
+
+
+@pytest.mark.parametrize(("seed", "refresh"), [(0, "at_once"), (1, "at_once"), (0, "nightly")])
+def test_recent_items_leak_nothing(make_log_of_items, seed, refresh):
+    log, history = make_log_of_items(seed), replace(WITH_ITEMS, refresh=refresh)
+    assert history.compute(log)[RECENT_ITEMS].map(len).max() == 5, "or there would be nothing to leak"
+    assert leaks(log, with_history(history), seed=seed) == []
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_recent_items_that_end_with_the_rows_own_click_are_found(make_log_of_items, monkeypatch, seed):
+    honest = RecentItems.lists
+    monkeypatch.setattr(
+        RecentItems, "lists", lambda self, user, cutoff, *, lag: honest(self, user, cutoff + 1, lag=lag)
+    )
+    found = leaks(make_log_of_items(seed), with_history(WITH_ITEMS), seed=seed)
+    assert {f"history/{RECENT_ITEMS}", f"history/{RECENT_GAPS}"} <= set(found)
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_other_future_is_another_one(make_busy_log, seed):
     """The check would be empty if it changed nothing that somebody could be tempted to look at."""
@@ -314,7 +358,7 @@ def test_a_history_that_knows_dwell_before_its_end_is_found(make_busy_log, monke
     def at_once(frame, entity, times, clicked):
         read = clicked & frame["dwell_seconds"].notna().to_numpy()
         milliseconds = np.rint(frame["dwell_seconds"].to_numpy()[read] * 1e3).astype(np.int64)
-        return history_module._Events.of(entity[read], times[read], milliseconds)
+        return history_module.SortedEvents.of(entity[read], times[read], milliseconds)
 
     monkeypatch.setattr(history_module, "_read", at_once)
     found = leaks(make_busy_log(seed), HONEST, seed=seed)

@@ -1,4 +1,4 @@
-"""The command line: ``holdfast run``, ``holdfast simulate``, ``holdfast export``.
+"""The command line: ``holdfast run``, ``simulate``, ``export``, ``pareto`` and ``compare``.
 
 Nothing heavy is imported before it is known what was asked, so that help and completion are quick.
 """
@@ -52,6 +52,14 @@ def _dispatch(words: list[str]) -> int:
         from holdfast.app.export_command import export_command
 
         return export_command(rest)
+    if command == "pareto":
+        from holdfast.app.pareto_of_runs import pareto_command
+
+        return pareto_command(rest)
+    if command == "compare":
+        from holdfast.app.stressing.compare_command import compare_command
+
+        return compare_command(rest)
     if command == "assist":
         from holdfast.app.ranks import assist_command
 
@@ -92,7 +100,7 @@ def _complete(words: list[str]) -> int:
     line = os.environ.get("COMP_LINE", "")
     typed = line.split()
     if words and words[0].startswith("query=") and (len(typed) < 2 or (len(typed) == 2 and line[-1] != " ")):
-        print("run simulate export --help --version")
+        print("run simulate export pareto compare --help --version")
         return 0
     if words and words[0].startswith("query=") and len(typed) >= 2 and typed[1] not in ("run", "simulate"):
         return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,16 +15,19 @@ from holdfast.app.counterfactual.settings import CounterfactualSettings
 from holdfast.app.schema import TARGET, build, check, schema_of
 from holdfast.app.settings import RunSettings
 from holdfast.app.simulating.contenders import ContenderSettings
+from holdfast.app.stressing.settings import StressSettings
+from holdfast.app.stressing.suite import check_suite
 from holdfast.core.errors import UserError
-from holdfast.core.protocols import Fusion, Head, Mixture
+from holdfast.core.protocols import FittedFusion, Fusion, Head, Interaction, Mixture, SequenceEncoder
 from holdfast.core.return_head import ReturnHead
 from holdfast.data.encoder import EncoderSettings
 from holdfast.data.history import TrailingHistory
 from holdfast.data.log import LogSource
 from holdfast.data.splits import TemporalSplit
 from holdfast.evaluation.evaluate import EvaluationSettings
+from holdfast.models.calibration.settings import CalibrationSettings
 from holdfast.models.ranker import RankerSettings
-from holdfast.objectives.balancing import StaticBalance
+from holdfast.objectives.balancing.balance import Balance
 from holdfast.objectives.estimators.rows import LossEstimator
 from holdfast.objectives.propensities.source import PropensitySource
 from holdfast.objectives.weighting import PropensityWeighting
@@ -38,6 +43,7 @@ GROUPS = (
     "encoder",
     "model",
     "objective",
+    "calibration",
     "fusion",
     "optimizer",
     "trainer",
@@ -45,11 +51,15 @@ GROUPS = (
     "counterfactual",
     "simulation",
     "policy",
+    "stress",
+    "drift",
     "tracking",
 )
 SINGLE_COMPONENTS = (
-    *(group for group in GROUPS if group not in ("model", "objective", "policy")),
+    *(group for group in GROUPS if group not in ("model", "objective", "policy", "drift")),
     "model.ranker",
+    "model.sequence",
+    "model.interaction",
     "model.mixture",
     "objective.propensity",
     "objective.weighting",
@@ -68,12 +78,15 @@ class Plan:
     history: TrailingHistory
     encoder: EncoderSettings
     ranker: RankerSettings
+    sequence: SequenceEncoder
+    interaction: Interaction
     mixture: Mixture
     heads: dict[str, Head]
     propensity: PropensitySource
     weighting: PropensityWeighting
     estimator: LossEstimator
-    balance: StaticBalance
+    balance: Balance
+    calibration: CalibrationSettings
     fusion: Fusion
     optimizer: OptimizerSettings
     trainer: TrainerSettings
@@ -81,6 +94,8 @@ class Plan:
     counterfactual: CounterfactualSettings
     simulation: SimulationSettings
     contenders: dict[str, ContenderSettings]
+    stress: StressSettings
+    ladders: dict[str, Any]
     tracking: Wandb
 
 
@@ -126,23 +141,26 @@ def plan(config: DictConfig) -> Plan:
         key: build(config, key)
         for key in (
             *("split", "history", "encoder", "optimizer", "trainer", "evaluation"),
-            *("counterfactual", "simulation", "tracking"),
+            *("calibration", "counterfactual", "simulation", "stress", "tracking"),
         )
     }
     made["fusion"] = _kind(config, "fusion", Fusion)
     _check_horizon(heads, horizon_days=run_settings(config).horizon_days)
-    _check_together(made["fusion"], build(config, "objective.balance"), made["trainer"], heads)
+    _check_together(made["fusion"], _kind(config, "objective.balance", Balance), made["trainer"], heads)
     return Plan(
         settings=run_settings(config),
         source=_kind(config, "data", LogSource),
         ranker=build(config, "model.ranker"),
+        sequence=_kind(config, "model.sequence", SequenceEncoder),
+        interaction=_kind(config, "model.interaction", Interaction),
         mixture=_kind(config, "model.mixture", Mixture),
         heads=heads,
         propensity=_kind(config, "objective.propensity", PropensitySource),
         weighting=build(config, "objective.weighting"),
         estimator=_estimator(config, heads),
-        balance=build(config, "objective.balance"),
+        balance=_kind(config, "objective.balance", Balance),
         contenders=_contenders(config),
+        ladders=_ladders(config, made["stress"]),
         **made,
     )
 
@@ -163,20 +181,44 @@ def _contenders(config: DictConfig) -> dict[str, ContenderSettings]:
     return made
 
 
+def _ladders(config: DictConfig, settings: StressSettings) -> dict[str, Any]:
+    """The drifts of the suite, in its order; an empty suite is refused when it is to be climbed."""
+    made: dict[str, Any] = {}
+    for name in map(str, OmegaConf.select(config, "drift") or ()):
+        node = OmegaConf.select(config, f"drift.{name}")
+        if not isinstance(node, DictConfig) or TARGET not in node:
+            raise UserError(
+                f"drift.{name} is no drift; add one with +drift@drift.{name}=OPTION, and start a file of "
+                f"your own with '# @package drift.{name}'"
+            )
+        made[name] = build(config, f"drift.{name}")
+    if made:
+        check_suite(made, settings)
+    return made
+
+
 def _check_together(
-    fusion: Fusion, balance: StaticBalance, trainer: TrainerSettings, heads: dict[str, Head]
+    fusion: Fusion, balance: Balance, trainer: TrainerSettings, heads: dict[str, Head]
 ) -> None:
     """Refuse now what would only be found after minutes of preparing and training."""
     known = dict.fromkeys(heads, 1)
     check_criterion(trainer.criterion, objectives=tuple(heads), known=known)
     for key, check_it in (
-        ("fusion", lambda: fusion.fuse({name: torch.ones(1) for name in heads})),
-        ("objective.balance", lambda: balance.check(tuple(heads))),
+        ("fusion", functools.partial(_check_fusion, fusion, heads)),
+        ("objective.balance", functools.partial(balance.check, tuple(heads))),
     ):
         try:
             check_it()
         except ValueError as error:
             raise UserError(f"{key}: {error}") from error
+
+
+def _check_fusion(fusion: Fusion, heads: dict[str, Head]) -> None:
+    """Refuse a fusion that could not be used, or not be learned, for these heads."""
+    if isinstance(fusion, FittedFusion):
+        fusion.check(tuple(heads))
+    else:
+        fusion.fuse({name: torch.ones(1) for name in heads})
 
 
 def _check_horizon(heads: dict[str, Head], *, horizon_days: int) -> None:
@@ -206,7 +248,19 @@ def _kind(config: DictConfig, key: str, protocol: type[Any]) -> Any:
         raise UserError(
             f"{key}: {type(made).__name__} is no {protocol.__name__}, which has {', '.join(wanted)}"
         )
+    wanted, given = (_builds_from(each) for each in (protocol, made))
+    if wanted != given:
+        raise UserError(
+            f"{key}: {type(made).__name__} is no {protocol.__name__}, which has build({', '.join(wanted)}) "
+            f"and not build({', '.join(given)})"
+        )
     return made
+
+
+def _builds_from(component: Any) -> list[str]:
+    """Parameters of ``build``, by which components tell apart that have only it; none where there is none."""
+    method = getattr(component, "build", None)
+    return [] if method is None else [name for name in inspect.signature(method).parameters if name != "self"]
 
 
 def run_settings(config: DictConfig) -> RunSettings:

@@ -69,7 +69,11 @@ def _check(folder: RunFolder) -> int:
             )
         prepared = run.prepared
         report = check_parity(
-            folder.bundle, run.trained_ranker(), prepared.encoder(), made.fusion, prepared.test_rows()
+            folder.bundle,
+            run.trained_ranker(),
+            prepared.encoder(),
+            run.served_plan.fusion,
+            prepared.test_rows(),
         )
     print(report.summary())
     return 0 if report.passed else 1

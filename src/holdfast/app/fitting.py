@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from holdfast.app import sayings
+from holdfast.app.calibration.after_training import check_after_training
 from holdfast.app.composition import Plan
 from holdfast.app.run import Run
 from holdfast.data.card import Objective
@@ -40,6 +41,7 @@ def refuse_before_training(plan: Plan, prepared: Prepared, objectives: Sequence[
     propensity_of(fitted, prepared.windows["test"])
     check_one_propensity(plan.estimator, fitted.on_train, weighting)
     check_observed_after_click(fitted.on_train, heads)
+    check_after_training(plan, prepared.encoder.schema, tuple(heads))
 
 
 def train(run: Run, *, resume: bool) -> tuple[FitResult, int]:
@@ -87,4 +89,5 @@ def fit_summary(result: FitResult, num_weights: int) -> dict[str, Any]:
         "targets": {name: asdict(each) for name, each in result.targets.items()},
         "propensities": None if result.propensities is None else asdict(result.propensities),
         "after_click": result.after_click,
+        "unused_experts": list(result.unused_experts),
     }

@@ -74,7 +74,7 @@ def load_heads(folder: Path, heads: Mapping[str, Head], objectives: Sequence[str
         try:
             made[name] = restored(heads[name], entry["state"])
         except ValueError as error:
-            raise UserError(f"{path}: {error}") from error
+            raise UserError(f"{path}: {error}: prepare again") from error
     return made
 
 

@@ -53,7 +53,7 @@ def evaluate_run(prepared: PreparedRun, ranker: Ranker, plan: Plan) -> RunEvalua
     """Measure validation and test, unweighted and, where there are propensities, weighted."""
     from holdfast.training.propensities import fit_source
 
-    baseline = _baseline(prepared, plan)
+    baseline = habit_baseline(prepared, plan)
     propensities = fit_source(plan.propensity, prepared.window("train"))
     metrics: dict[str, dict[str, Any]] = {}
     tables: dict[str, pd.DataFrame] = {}
@@ -73,7 +73,8 @@ def _entry(metric: MetricValue) -> dict[str, Any]:
     return {key: value for key, value in metric.to_dict().items() if key != "name"}
 
 
-def _baseline(prepared: PreparedRun, plan: Plan) -> RecencyFrequencyBaseline | None:
+def habit_baseline(prepared: PreparedRun, plan: Plan) -> RecencyFrequencyBaseline | None:
+    """Return by recency and frequency alone, fitted on the train window; None where no return is known."""
     if "retention" not in prepared.objectives:
         return None
     train = prepared.window("train")

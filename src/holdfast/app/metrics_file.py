@@ -8,32 +8,63 @@ from typing import Any
 from holdfast.app.run_folder import RunFolder
 from holdfast.core.files import read_json, write_json
 
-COUNTERFACTUAL = "counterfactual/"
+OWNERS = {"counterfactual/": "counterfactual", "stress/": "stress", "stress_held_out/": "stress"}
+"""Stages by the start of the names that they measure; all other names belong to the stage evaluate."""
 
 Metrics = Mapping[str, Mapping[str, Any]]
 
 
 def write_evaluation(folder: RunFolder, metrics: Metrics) -> None:
-    """Write what the stage evaluate measured, beside what the stage counterfactual last said."""
-    _write(folder, metrics, _kept(folder, "counterfactual"))
+    """Write what the stage evaluate measured, beside what the other stages last said."""
+    _write(folder, {"evaluate": metrics})
 
 
 def write_counterfactual(folder: RunFolder, metrics: Metrics) -> None:
-    """Write what the stage counterfactual said, beside what the stage evaluate last measured."""
-    _write(folder, _kept(folder, "evaluate"), metrics)
+    """Write what the stage counterfactual said, beside what the other stages last said."""
+    _write(folder, {"counterfactual": metrics})
 
 
-def _kept(folder: RunFolder, stage: str) -> Metrics:
-    """The part of a stage, if it still holds."""
-    if not folder.is_done(stage) or not folder.metrics_file.is_file():
+def write_stress(folder: RunFolder, metrics: Metrics, *, prefix: str, fingerprint: str) -> None:
+    """Write what a suite measured, beside what the other stages and the other kind of suite last said.
+
+    Args:
+        folder: of the run.
+        metrics: of the suite.
+        prefix: of their names, ``stress`` or ``stress_held_out``.
+        fingerprint: of model, data and settings; results of the other kind with another one are dropped.
+    """
+    other = "stress" if prefix != "stress" else "stress_held_out"
+    record = folder.stress / f"{other}.json"
+    kept: Metrics = {}
+    if record.is_file() and read_json(record).get("fingerprint") == fingerprint:
+        kept = {name: each for name, each in _told(folder).items() if name.startswith(f"{other}/")}
+    else:
+        record.unlink(missing_ok=True)
+    _write(folder, {"stress": {**kept, **metrics}})
+
+
+def _write(folder: RunFolder, made: Mapping[str, Metrics]) -> None:
+    """Write what one stage made, after the parts of the others that still hold."""
+    told = _told(folder)
+    found: dict[str, Mapping[str, Any]] = {}
+    for stage in ("evaluate", "stress", "counterfactual"):
+        if stage in made:
+            found |= made[stage]
+        elif folder.is_done(stage):
+            found |= {name: each for name, each in told.items() if _owner(name) == stage}
+    write_json(folder.metrics_file, found)
+
+
+def _told(folder: RunFolder) -> Metrics:
+    """What the file says."""
+    if not folder.metrics_file.is_file():
         return {}
     told: Metrics = read_json(folder.metrics_file)
-    mine = stage == "counterfactual"
-    return {name: each for name, each in told.items() if name.startswith(COUNTERFACTUAL) == mine}
+    return told
 
 
-def _write(folder: RunFolder, evaluation: Metrics, counterfactual: Metrics) -> None:
-    write_json(folder.metrics_file, {**evaluation, **counterfactual})
+def _owner(name: str) -> str:
+    return OWNERS.get(name.partition("/")[0] + "/", "evaluate")
 
 
 def flat(metrics: Metrics) -> dict[str, float | None]:

@@ -25,7 +25,13 @@ def new_ranker(plan: Plan, encoder: Encoder, heads: Mapping[str, Head], *, seed:
     """
     try:
         return build_ranker(
-            encoder.schema, settings=plan.ranker, mixture=plan.mixture, heads=heads, seed=seed
+            encoder.schema,
+            settings=plan.ranker,
+            sequence=plan.sequence,
+            interaction=plan.interaction,
+            mixture=plan.mixture,
+            heads=heads,
+            seed=seed,
         )
     except ValueError as error:
         raise UserError(f"model: {error}") from error

@@ -11,6 +11,7 @@ import pandas as pd
 from holdfast.app.closed_loop_reporting import closed_loop_section
 from holdfast.app.composition import to_yaml
 from holdfast.app.counterfactual.reporting import counterfactual_section
+from holdfast.app.fusion_section import fusion_section
 from holdfast.app.prepared_run import PreparedRun
 from holdfast.app.propensity_section import propensity_section
 from holdfast.app.report.closed_loop.verdict import loop_headlines, loop_verdict, loop_warnings
@@ -24,6 +25,7 @@ from holdfast.app.report.content import (
     Verdict,
 )
 from holdfast.app.run_folder import RunFolder
+from holdfast.app.stressing.reporting import stress_headlines, stress_sections
 from holdfast.app.verdict import Metrics, headlines, verdict, warnings_of
 from holdfast.core.files import read_json
 
@@ -33,6 +35,8 @@ PARTS = {
     "learning": "fit",
     "results": "evaluate",
     "daily": "evaluate",
+    "fusion": "evaluate",
+    "stress": "stress",
     "counterfactual": "counterfactual",
     "bundle": "export",
     "closed_loop": "simulate",
@@ -60,7 +64,10 @@ def report_content(folder: RunFolder, prepared: PreparedRun | None) -> ReportCon
         question=_question(config.get("question"), loop, alone=summary is None),
         experiment=config["name"],
         created=manifest["started_at"],
-        headlines=loop_headlines(loop) if loop is not None and not test else headlines(test),
+        headlines=[
+            *(loop_headlines(loop) if loop is not None and not test else headlines(test)),
+            *stress_headlines(folder),
+        ],
         warnings=[
             *(warnings_of(summary, fit, test) if summary is not None else []),
             *(loop_warnings(loop) if loop is not None else []),
@@ -73,6 +80,8 @@ def report_content(folder: RunFolder, prepared: PreparedRun | None) -> ReportCon
         ),
         calibration=_calibration(folder) if metrics else {},
         daily=_daily(folder) if metrics else pd.DataFrame(),
+        fusion=fusion_section(folder, config, dict(metrics)),
+        stress=stress_sections(folder),
         counterfactual=counterfactual_section(folder),
         closed_loop=loop,
         learning=_learning(folder, fit),
@@ -110,7 +119,8 @@ def by_objective(test: Metrics) -> dict[str, list[dict[str, Any]]]:
     """Metrics by the first part of their name."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for name, each in test.items():
-        groups.setdefault(name.split("/")[0], []).append({"name": name, **each})
+        if not name.startswith("pareto/"):  # stands beside the front
+            groups.setdefault(name.split("/")[0], []).append({"name": name, **each})
     return groups
 
 

@@ -27,6 +27,9 @@ CHANGEABLE = (
     "counterfactual",
     "simulation",
     "policy",
+    "calibration",
+    "stress",
+    "drift",
     "fusion",
     "tracking",
     "tags",
@@ -46,11 +49,13 @@ class RunFolder:
         self.quarantine_file = path / "quarantine.parquet"
         self.prepared = path / "prepared"
         self.fit = path / "fit"
+        self.calibrated = path / "calibrated"
         self.tables = path / "tables"
         self.bundle = path / "bundle"
         self.simulation = path / "simulation"
         self.counterfactual_file = path / "counterfactual.json"
         self.simulation_file = path / "simulation.json"
+        self.stress = path / "stress"
         self._state_file = path / STATE_FILE
 
     @property
@@ -59,7 +64,7 @@ class RunFolder:
         return self._state_file.is_file()
 
     def saved_config(self) -> dict[str, Any]:
-        """The resolved configuration that the run was started with.
+        """The resolved configuration that the run was started with, and what older runs meant unsaid.
 
         Raises:
             UserError: the file is not a configuration.
@@ -72,7 +77,7 @@ class RunFolder:
             ) from error
         if not isinstance(config, dict):
             raise UserError(f"{self.config_file} does not hold a configuration; it may have been cut off")
-        return config
+        return _with_what_was_meant(config)
 
     def make(self) -> None:
         """Make the folder, if it is not there.
@@ -168,6 +173,16 @@ def new_run_folder(runs_dir: Path, name: str) -> RunFolder:
             f"cannot make a folder below {parent}: {error.strerror}; choose another place with runs_dir=..."
         ) from error
     raise UserError(f"{parent} already holds a thousand runs of this second")
+
+
+def _with_what_was_meant(config: dict[str, Any]) -> dict[str, Any]:
+    """A saved configuration with the parts that had no name when there was only one choice of them."""
+    only_choice = {
+        "sequence": {"_target_": "holdfast.models.sequences.mean_pooling.MeanPooling"},
+        "interaction": {"_target_": "holdfast.models.interactions.concatenation.Concatenation"},
+    }
+    model = config.get("model")
+    return {**config, "model": {**only_choice, **model}} if isinstance(model, dict) else config
 
 
 def newest_unfinished(runs_dir: Path, name: str, config: dict[str, Any]) -> RunFolder | None:

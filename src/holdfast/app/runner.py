@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from holdfast.app.calibration.after_training import check_after_training
 from holdfast.app.composition import Plan, check_config, plan, resolved, run_settings, to_yaml
 from holdfast.app.console import Console
 from holdfast.app.manifest import manifest
@@ -29,12 +31,15 @@ from holdfast.app.run_folder import (
     new_run_folder,
     newest_unfinished,
 )
+from holdfast.app.schema import TARGET
 from holdfast.app.settings import STAGES, RunSettings
 from holdfast.app.simulating.contenders import need_the_runs_model
 from holdfast.app.stage_order import REPORTED, needs, resting_on
 from holdfast.app.stages import STAGE_FUNCTIONS
+from holdfast.app.stressing.suite import check_suite
 from holdfast.core.errors import UserError
 from holdfast.core.files import clear_unfinished, read_json, write_json
+from holdfast.models.calibration.settings import CalibrationSettings
 
 
 def run(config: DictConfig, *, overrides: Sequence[str] = (), console: Console | None = None) -> RunFolder:
@@ -61,8 +66,10 @@ def run(config: DictConfig, *, overrides: Sequence[str] = (), console: Console |
     folder.make()
     with folder.locked():
         clear_unfinished(folder.path)
-        _refuse(folder, made)
-        _forget_results_of_others(folder, resolved(final))
+        outdated = _made_otherwise(folder, resolved(final))
+        _refuse(folder, made, outdated)
+        for stage in outdated:
+            folder.mark(stage, done=False, after=resting_on(stage))
         _save_config(folder, resolved(final))
         _record(folder, settings.seed)
         run_log = made.tracking.run_log()
@@ -104,16 +111,18 @@ def _walk(run: Run, settings: RunSettings) -> None:
         run.folder.mark(stage, done=True, seconds=watch.seconds, after=resting_on(stage))
 
 
-def _refuse(folder: RunFolder, plan: Plan) -> None:
+def _refuse(folder: RunFolder, plan: Plan, outdated: Sequence[str] = ()) -> None:
     """Refuse what cannot be done, before anything is undone or written over.
 
     Args:
         folder: of the run; it need not be there yet.
         plan: with the stages that are asked for.
+        outdated: stages whose results are of other settings; as if they had not been done.
     """
     settings = plan.settings
     stages = settings.ordered_stages()
-    done = {stage for stage in STAGES if folder.is_done(stage)}
+    gone = {*outdated, *(each for stage in outdated for each in resting_on(stage))}
+    done = {stage for stage in STAGES if folder.is_done(stage)} - gone
     _check_needs(folder, plan, done)
     if "fit" in stages and plan.trainer.accelerator == "gpu" and not torch.cuda.is_available():
         raise UserError("trainer.accelerator is gpu, and PyTorch sees none here; choose trainer=default")
@@ -121,6 +130,11 @@ def _refuse(folder: RunFolder, plan: Plan) -> None:
         from holdfast.app.simulating.scene import check_simulation
 
         check_simulation(plan, prepared="prepare" in {*stages, *done})
+    if "calibrate" in stages and "prepare" in done and "prepare" not in stages:
+        prepared_before = PreparedRun(folder.prepared)
+        check_after_training(plan, prepared_before.encoder().schema, prepared_before.objectives)
+    if "stress" in stages and not (settings.resume and "stress" in done):
+        check_suite(plan.ladders, plan.stress)
     if "counterfactual" in stages and not (settings.resume and "counterfactual" in done):
         from holdfast.app.counterfactual.checks import check_counterfactual
 
@@ -196,6 +210,8 @@ def _reconcile(folder: RunFolder, config: DictConfig, overrides: Sequence[str]) 
             "stages=[...], or choose another run_dir"
         )
     final = completed(saved, asked)
+    if touched & {"stress", "drift"}:
+        touched |= {"stress", "drift"}  # a suite is both: its settings, and the drifts that it holds
     for key in touched & set(CHANGEABLE):
         final[key] = asked[key]
     final["resume"] = bool(asked.get("resume", False))
@@ -211,19 +227,36 @@ def completed(saved: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str,
 
 
 MADE_WITH = {
-    "counterfactual": ("counterfactual", "fusion"),
-    "simulate": ("simulation", "policy", "fusion"),
+    "calibrate": ("calibration", "fusion"),
+    "stress": ("stress", "drift", "calibration", "fusion", "evaluation"),
+    "counterfactual": ("counterfactual", "calibration", "fusion"),
+    "simulate": ("simulation", "policy", "calibration", "fusion"),
 }
 """The settings that a saved run may change, by the stage whose results they decide."""
 
 
-def _forget_results_of_others(folder: RunFolder, final: Mapping[str, Any]) -> None:
-    """A result of other settings is not the one that was done; what it left can still be of use."""
-    for stage, keys in MADE_WITH.items():
-        if folder.is_done(stage):
-            saved = folder.saved_config()
-            if any(saved.get(key) != final.get(key) for key in keys):
-                folder.mark(stage, done=False, after=resting_on(stage))
+BEFORE_THERE_WAS_ANY = {
+    "calibration": {
+        TARGET: f"{CalibrationSettings.__module__}.{CalibrationSettings.__name__}",
+        **asdict(CalibrationSettings()),
+    }
+}
+"""What a saved configuration that lacks a setting was made with."""
+
+
+def _made_otherwise(folder: RunFolder, final: Mapping[str, Any]) -> list[str]:
+    """Stages that were done with other settings than are asked for now.
+
+    A result of other settings is not the one that was done; what it left can still be of use.
+    """
+    if not any(folder.is_done(stage) for stage in MADE_WITH):
+        return []
+    saved = {**BEFORE_THERE_WAS_ANY, **folder.saved_config()}
+    return [
+        stage
+        for stage, keys in MADE_WITH.items()
+        if folder.is_done(stage) and any(saved.get(key) != final.get(key) for key in keys)
+    ]
 
 
 def _who_serves_it(plan: Plan) -> str:

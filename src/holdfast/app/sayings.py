@@ -124,6 +124,17 @@ def doubtful_targets(summary: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
+def unused_experts(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Experts that a model carries and computes for nothing."""
+    unused = summary.get("unused_experts", ())
+    if unused:
+        experts, them = ("expert", "it") if len(unused) == 1 else ("experts", "them")
+        yield (
+            f"no gate takes 1 % or more of the {experts} {', '.join(unused)}: the model would hardly change "
+            f"without {them}. See the gates in the report's section on learning"
+        )
+
+
 def evaluated(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """The test window in a few lines."""
     test = {name.removeprefix("test/"): each for name, each in metrics.items() if name.startswith("test/")}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-STAGES = ("prepare", "fit", "evaluate", "counterfactual", "simulate", "export", "report")
-DEFAULT_STAGES = ("prepare", "fit", "evaluate", "export", "report")
+STAGES = (
+    *("prepare", "fit", "calibrate", "evaluate", "stress"),
+    *("counterfactual", "simulate", "export", "report"),
+)
+DEFAULT_STAGES = ("prepare", "fit", "calibrate", "evaluate", "export", "report")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,8 @@ from dataclasses import asdict
 from typing import Any
 
 from holdfast.app import sayings
+from holdfast.app.balance_table import balance_tables
+from holdfast.app.calibration.stage import calibrate
 from holdfast.app.composition import Plan
 from holdfast.app.fitting import fit_summary, refuse_before_training, train
 from holdfast.app.head_fitting import dwell_population, fit_heads
@@ -73,6 +75,7 @@ def fit(run: Run, *, resume: bool) -> None:
         result, num_weights = train(run, resume=resume)
     with whole_file(run.folder.fit / "epochs.parquet") as temporary:
         result.epochs.to_parquet(temporary, index=False)
+    run.save_tables(balance_tables(result.epochs))
     summary = fit_summary(result, num_weights)
     write_json(run.folder.fit / "summary.json", summary)
     run.run_log.log_summary(
@@ -84,12 +87,13 @@ def fit(run: Run, *, resume: bool) -> None:
     )
     for line_of_text in sayings.fitted(summary):
         run.console.say("fit", line_of_text)
-    for warning in sayings.doubtful_targets(summary):
+    for warning in (*sayings.doubtful_targets(summary), *sayings.unused_experts(summary)):
         run.console.warn("fit", warning)
 
 
 def evaluate(run: Run, *, resume: bool) -> None:
     """Measure every head and the fused ranking on windows that training never saw."""
+    from holdfast.app.calibration.front_of_run import with_front
     from holdfast.app.measuring import evaluate_run, predicted_days
 
     if "retention" in run.prepared.objectives:
@@ -100,7 +104,7 @@ def evaluate(run: Run, *, resume: bool) -> None:
                 "evaluate", f"return within {beyond} days is not measured: {_reach(run.plan, predicted)}"
             )
     with run.console.working("evaluate", "predicting, measuring, resampling users"):
-        evaluation = evaluate_run(run.prepared, run.trained_ranker(), run.plan)
+        evaluation = with_front(run, evaluate_run(run.prepared, run.trained_ranker(), run.served_plan))
     run.save_tables(evaluation.tables)
     write_evaluation(run.folder, evaluation.metrics)
     run.run_log.log_summary(flat(evaluation.metrics))
@@ -115,13 +119,20 @@ def _reach(plan: Plan, predicted: Sequence[int]) -> str:
     return f"{type(plan.heads['retention']).__name__} predicts {list(predicted)} of {horizon} days"
 
 
+def stress(run: Run, *, resume: bool) -> None:
+    """Put drift into the test window, ladder by ladder, and score what is left of the ranker."""
+    from holdfast.app.stressing.stage import stress_run
+
+    stress_run(run)
+
+
 def counterfactual(run: Run, *, resume: bool) -> None:
     """Ask what the trained model would have earned where another policy served, if the log can say."""
     from holdfast.app.counterfactual import sayings as told
     from holdfast.app.counterfactual.asking import ask_run
 
     with run.console.working("counterfactual", "scoring what could have been shown, weighing what was"):
-        found = ask_run(run.plan, run.prepared, run.trained_ranker())
+        found = ask_run(run.served_plan, run.prepared, run.trained_ranker())
     run.save_tables(found.tables())
     write_json(run.folder.counterfactual_file, {"about": found.about, "metrics": found.metrics()})
     write_counterfactual(run.folder, found.metrics())
@@ -139,6 +150,8 @@ def simulate(run: Run, *, resume: bool) -> None:
     from holdfast.app.simulating.simulation import Simulation
 
     plan, folder = run.plan, run.folder
+    if folder.is_done("fit") and need_the_runs_model(plan.contenders.values()):
+        plan = run.served_plan
     scene = scene_of(plan, prepared=folder.is_done("prepare"))
     for line_of_text in told.before(plan, scene):
         run.console.say("simulate", line_of_text)
@@ -168,7 +181,7 @@ def export(run: Run, *, resume: bool) -> None:
     from holdfast.serving.bundle_writer import write_bundle
     from holdfast.serving.parity import check_parity
 
-    prepared, fusion = run.prepared, run.plan.fusion
+    prepared, fusion = run.prepared, run.served_plan.fusion
     ranker, encoder, rows = run.trained_ranker(), prepared.encoder(), prepared.test_rows()
     with (
         run.console.working("export", "writing the bundle and comparing onnxruntime with PyTorch"),
@@ -223,7 +236,9 @@ def _settings_of(component: object) -> dict[str, Any]:
 STAGE_FUNCTIONS: dict[str, Callable[..., None]] = {
     "prepare": prepare,
     "fit": fit,
+    "calibrate": calibrate,
     "evaluate": evaluate,
+    "stress": stress,
     "counterfactual": counterfactual,
     "simulate": simulate,
     "export": export,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from holdfast.app.report.content import Headline, Verdict
-from holdfast.app.sayings import doubtful_targets, head_notes, said
+from holdfast.app.sayings import doubtful_targets, head_notes, said, unused_experts
 
 Metrics = dict[str, dict[str, Any]]
 
@@ -148,7 +148,8 @@ def warnings_of(summary: dict[str, Any], fit: dict[str, Any] | None, test: Metri
                 f"The weighted {name} loss rests on an effective sample of {size:,.0f} of "
                 f"{each['num_rows']:,} rows: lower objective.weighting.max_weight, or explore more."
             )
-    found += [f"{warning[0].upper()}{warning[1:]}." for warning in doubtful_targets(fit or {})]
+    told = (*doubtful_targets(fit or {}), *unused_experts(fit or {}))
+    found += [f"{warning[0].upper()}{warning[1:]}." for warning in told]
     undefined = sorted(name for name, each in test.items() if each["value"] is None)
     if undefined:
         found.append(f"Undefined on the test window, see the notes below: {', '.join(undefined)}.")

@@ -1,7 +1,7 @@
 """What the floors agree on without seeing each other.
 
-B rows, N rows of the train window, G moments, P parameters of a head's distribution, I width of a
-representation, T objectives.
+B rows, N rows of the train window, G moments, P parameters of a head's distribution, L events of a list, W
+embedding width, I width of the representation, T objectives, O width of what a tower reads.
 """
 
 from __future__ import annotations
@@ -13,7 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.core.arrays import Bools, Floats
-from holdfast.core.batch import Outcome
+from holdfast.core.batch import Inputs, Outcome
+from holdfast.core.features import InputSchema
+from holdfast.core.representation import (
+    EmbeddedFields,
+    FieldsShape,
+    Representation,
+    RepresentationShape,
+)
+from holdfast.core.scored_rows import ScoredRows
 
 Population = Literal["opened", "all"]
 """Rows on which a dwell head is defined: those that were opened, or all, where not opened means 0 seconds."""
@@ -114,22 +122,75 @@ class FittedHead(Protocol):
 
 
 @runtime_checkable
+class SequenceEncoder(Protocol):
+    """Makes one vector of a list in order of time."""
+
+    def build(self, length: int, embedding_dim: int) -> SequenceModule:
+        """A module with fresh weights for lists of at most ``length`` events."""
+        ...
+
+
+class SequenceModule(nn.Module):
+    """Maps the embedded events of a list to one vector a row."""
+
+    def forward(
+        self, events_BLW: Tensor, present_BL: Tensor, target_BW: Tensor, gaps_BLW: Tensor | None
+    ) -> Tensor:
+        """One vector a row, ``[B, W]``; all zeros where there is no event.
+
+        Args:
+            events_BLW: the events in order of time, the most recent one the last that is present; anything,
+                NaN included, where none is.
+            present_BL: whether there is an event; events fill the front, padding the end.
+            target_BW: embedding of the row's own value in the vocabulary of the events; zeros where the row
+                has none.
+            gaps_BLW: embedded time from each event to the row; None where the data do not tell.
+        """
+        raise TypeError(f"{type(self).__name__} does not define forward")
+
+
+@runtime_checkable
+class Interaction(Protocol):
+    """How the fields of a row meet before the objectives see them."""
+
+    def build(self, shape: FieldsShape) -> InteractionModule:
+        """A module with fresh weights."""
+        ...
+
+
+class InteractionModule(nn.Module):
+    """Maps embedded fields to one vector a row."""
+
+    output_width: int
+    """I: width of the representation."""
+
+    def forward(self, fields: EmbeddedFields) -> Tensor:
+        """The representation of each row, ``[B, I]``."""
+        raise TypeError(f"{type(self).__name__} does not define forward")
+
+
+@runtime_checkable
 class Mixture(Protocol):
     """How objectives share a representation."""
 
-    def build(self, input_width: int, objectives: Sequence[str]) -> MixtureModule:
+    @property
+    def own_embeddings(self) -> bool:
+        """Whether each objective gets embeddings of its own beside the shared ones."""
+        ...
+
+    def build(self, shape: RepresentationShape, objectives: Sequence[str]) -> MixtureModule:
         """A module with fresh weights."""
         ...
 
 
 class MixtureModule(nn.Module):
-    """Maps a representation ``[B, I]`` to one representation an objective, ``[T, B, O]``."""
+    """Maps a representation to one vector an objective and row."""
 
     output_width: int
-    """O: width of each objective's representation."""
+    """O: width of what each objective's tower reads."""
 
-    def forward(self, representation: Tensor) -> Tensor:
-        """One representation an objective, in the order of the objectives given to ``build``."""
+    def forward(self, representation: Representation) -> Tensor:
+        """One vector an objective, in the order of the objectives given to ``build``, ``[T, B, O]``."""
         raise TypeError(f"{type(self).__name__} does not define forward")
 
 
@@ -137,8 +198,40 @@ class MixtureModule(nn.Module):
 class Fusion(Protocol):
     """Makes one ranking score out of the heads' scores."""
 
-    def fuse(self, scores: Mapping[str, Tensor]) -> Tensor:
-        """The fused score ``[B]`` of the heads' scores by objective, each ``[B]``; exportable to ONNX."""
+    def fuse(self, scores: Mapping[str, Tensor], inputs: Inputs | None = None) -> Tensor:
+        """The fused score ``[B]`` of the heads' scores by objective, each ``[B]``; exportable to ONNX.
+
+        ``inputs`` are the rows that were scored, for fusions that weigh segments differently.
+        """
+        ...
+
+
+@runtime_checkable
+class FittedFusion(Fusion, Protocol):
+    """A fusion whose weights are learned on the validation window before it can be used.
+
+    What was fitted is held in the fields that its constructor does not take; see ``core.fitted_state``.
+    """
+
+    @property
+    def notes(self) -> tuple[str, ...] | None:
+        """What a reader must know of the fit, a sentence each; None where not fitted."""
+        ...
+
+    def check(self, objectives: Sequence[str], schema: InputSchema | None = None) -> None:
+        """Refuse what cannot be fitted for these objectives and, where they are known, these inputs.
+
+        Raises:
+            ValueError: names the field that is at fault.
+        """
+        ...
+
+    def fitted(self, rows: ScoredRows) -> Self:
+        """The fusion with weights learned from the rows of the validation window.
+
+        Raises:
+            ValueError: the rows cannot teach it; says why.
+        """
         ...
 
 

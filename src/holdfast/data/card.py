@@ -82,6 +82,10 @@ class DatasetCard:
         card = asdict(self)
         for key in ("outcomes", "features", "notes"):
             card[key] = list(card[key])
+        for feature in card["features"]:
+            # Left out where it says nothing, so that logs written before it existed keep their fingerprints.
+            if not feature["gap_of"]:
+                del feature["gap_of"]
         return card
 
     def write(self, path: Path) -> None:

@@ -5,8 +5,7 @@ N rows, F categorical inputs, D numeric inputs, L values of a list input.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +15,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pandas.api import types
 
 from holdfast.core.arrays import Ints
 from holdfast.core.errors import UserError
 from holdfast.core.features import Feature, InputSchema, ListField
 from holdfast.core.files import read_json, whole_folder, write_json
+from holdfast.data.encodable import check_columns, check_gaps, readable, without_torn_gaps
 from holdfast.data.scaling import Scaling, as_numbers, fit_scaling
 from holdfast.data.vocabulary import Keys, Vocabulary, each_list_once, fit_vocabulary, flatten, pad
 
@@ -104,7 +103,13 @@ class Encoder:
             categorical=tuple(feature.name for feature in self._of_kind("categorical")),
             numeric=(*numeric, *indicators),
             lists=tuple(
-                ListField(name=feature.name, max_length=feature.max_length)
+                ListField(
+                    name=feature.name,
+                    max_length=feature.max_length,
+                    ordered=feature.kind == "sequence",
+                    gap_of=feature.gap_of,
+                    target=self._target_of(feature),
+                )
                 for feature in self.features
                 if feature.is_list
             ),
@@ -121,13 +126,25 @@ class Encoder:
         Raises:
             UserError: a feature has no column, or its column is of another kind altogether.
         """
-        _check_columns(frame, self.features)
+        check_columns(frame, self.features)
+        lists = tuple(self._list(frame, feature) for feature in self.features if feature.is_list)
         return EncodedInputs(
             categorical=self._categorical(frame),
             numeric=self._numeric(frame),
-            lists=tuple(self._list(frame, feature) for feature in self.features if feature.is_list),
-            content_seconds=_content_seconds(frame),
+            lists=without_torn_gaps(self.schema.lists, lists),
+            content_seconds=content_seconds_of(frame),
         )
+
+    def _target_of(self, sequence: Feature) -> str:
+        """The first categorical feature of the item that shares a sequence's vocabulary; empty for none."""
+        if sequence.kind != "sequence" or sequence.gap_of:
+            return ""
+        same = (
+            feature.name
+            for feature in self._of_kind("categorical")
+            if feature.owner == "item" and feature.vocabulary_name == sequence.vocabulary_name
+        )
+        return next(same, "")
 
     def _of_kind(self, kind: str) -> list[Feature]:
         return [feature for feature in self.features if feature.kind == kind]
@@ -159,7 +176,7 @@ class Encoder:
         return padded if place is None else padded[place]
 
     def _rows(self, feature: Feature, values: pd.Series | Keys) -> Ints:
-        with _readable([feature]):
+        with readable([feature]):
             return self.vocabularies[feature.vocabulary_name].rows(values)
 
     def save(self, folder: Path) -> None:
@@ -188,12 +205,14 @@ def fit_encoder(frame: pd.DataFrame, features: Sequence[Feature], settings: Enco
         settings: how.
 
     Raises:
-        UserError: there are no features, or a feature has no column, or one that cannot be encoded.
+        UserError: there are no features, a feature has no column, or one that cannot be encoded, or gaps lack
+            the events that they belong to.
     """
     features = tuple(features)
     if not features:
         raise UserError("there are no features to encode; declare some on the dataset card")
-    _check_columns(frame, features)
+    check_columns(frame, features)
+    check_gaps(frame, features)
     scaling = {
         feature.name: fit_scaling(as_numbers(frame[feature.name]), scale=feature.scale)
         for feature in features
@@ -205,13 +224,18 @@ def fit_encoder(frame: pd.DataFrame, features: Sequence[Feature], settings: Enco
             shared.setdefault(feature.vocabulary_name, []).append(feature)
     vocabularies: dict[str, Vocabulary] = {}
     for name, members in shared.items():
-        with _readable(members):
+        with readable(members):
             vocabularies[name] = fit_vocabulary(
                 [_values(frame, feature) for feature in members],
                 min_count=settings.min_count,
                 max_vocabulary=settings.max_vocabulary,
             )
-    return Encoder(features=features, settings=settings, scaling=scaling, vocabularies=vocabularies)
+    encoder = Encoder(features=features, settings=settings, scaling=scaling, vocabularies=vocabularies)
+    try:
+        _ = encoder.schema
+    except ValueError as error:
+        raise UserError(f"the features on the dataset card do not go together: {error}") from error
+    return encoder
 
 
 def load_encoder(folder: Path) -> Encoder:
@@ -242,41 +266,8 @@ def _values(frame: pd.DataFrame, feature: Feature) -> pd.Series | Keys:
     return flatten(frame[feature.name])[1] if feature.is_list else frame[feature.name]
 
 
-@contextlib.contextmanager
-def _readable(features: Sequence[Feature]) -> Iterator[None]:
-    """Say which column it was if values cannot be told apart."""
-    try:
-        yield
-    except TypeError as error:
-        names = [feature.name for feature in features]
-        raise UserError(
-            f"the values of {names} cannot be told apart ({error}); a feature that holds several values a "
-            "row is multi_valued or a sequence on the dataset card, and holds no lists inside lists"
-        ) from error
-
-
-def _check_columns(frame: pd.DataFrame, features: Sequence[Feature]) -> None:
-    missing = [feature.name for feature in features if feature.name not in frame]
-    if missing:
-        raise UserError(
-            f"there is no column for the features {missing}; give every row a value, null where it is not "
-            "known, or take them off the dataset card and train again"
-        )
-    dtypes = frame.dtypes
-    moments = [
-        feature.name
-        for feature in features
-        if types.is_datetime64_any_dtype(dtypes[feature.name])
-        or types.is_timedelta64_dtype(dtypes[feature.name])
-    ]
-    if moments:
-        raise UserError(
-            f"the features {moments} are timestamps, which have no vocabulary and no scale; "
-            "declare what matters about them instead, such as the hour of the day or an age in days"
-        )
-
-
-def _content_seconds(frame: pd.DataFrame) -> NDArray[np.float32]:
+def content_seconds_of(frame: pd.DataFrame) -> NDArray[np.float32]:
+    """Length of each row's content, float32 ``[N]``; ``inf`` where nothing caps dwell."""
     if CONTENT_COLUMN not in frame:
         return np.full(len(frame), np.inf, dtype=np.float32)
     with np.errstate(over="ignore"):

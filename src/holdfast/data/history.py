@@ -1,17 +1,19 @@
 """What was known of a user and an item just before a row was shown: trailing counts, rates and recency.
 
-N rows of a view, E events.
+N rows of a view.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from holdfast.core.arrays import Bools, Floats, Ints
+from holdfast.core.errors import UserError
 from holdfast.core.features import Feature, FeatureOwner
 from holdfast.data.known_events import (
     DAY,
@@ -26,6 +28,8 @@ from holdfast.data.known_events import (
     smoothed_rate,
 )
 from holdfast.data.log import Log, local_days
+from holdfast.data.recent_items import Lists, RecentItems, check_card, recent_features
+from holdfast.data.sorted_events import SortedEvents, codes_of, running_sum
 
 RECENCY = "user_days_since_active"
 """Column: days since the last earlier local day on which the user was seen; NaN if there was none."""
@@ -58,12 +62,15 @@ class TrailingHistory:
         lag_seconds: how long it takes until an event reaches the feature store, >= 0.
         smoothing: impressions' worth of the overall click rate that are added to each click rate, >= 0; the
             overall rate is that of everything the row may see.
+        recent_items: how many of the items that the user clicked last are listed, by the same rule of what is
+            known, with how long ago that was; 0 for no such lists. See ``data.recent_items``.
     """
 
     refresh: Literal["at_once", "nightly"] = "at_once"
     window_days: list[int] = field(default_factory=lambda: [1, 7])
     lag_seconds: float = 0.0
     smoothing: float = 20.0
+    recent_items: int = 0
 
     def __post_init__(self) -> None:
         if self.refresh not in ("at_once", "nightly"):
@@ -76,6 +83,10 @@ class TrailingHistory:
             value = getattr(self, name)
             if not 0.0 <= value < np.inf:
                 raise ValueError(f"history.{name} is {value}; it must be a finite number >= 0")
+        if self.recent_items < 0:
+            raise ValueError(
+                f"history.recent_items is {self.recent_items}; it must be at least 0 (no list of items)"
+            )
 
     def features(self) -> list[Feature]:
         """The columns that ``compute`` can make; a log without users or dwell yields fewer."""
@@ -90,7 +101,7 @@ class TrailingHistory:
                 features.append(Feature(name=f"{owner}_click_rate_{days}d", kind="numeric", owner=owner))
         features.append(Feature(name=FREQUENCY, kind="numeric", owner="user"))
         features.append(Feature(name=RECENCY, kind="numeric", owner="user", scale="log"))
-        return features
+        return features + (recent_features(self.recent_items) if self.recent_items else [])
 
     def compute(self, view: Log) -> pd.DataFrame:
         """The history of every row of ``view``, in its order, ``[N, columns]``.
@@ -103,18 +114,23 @@ class TrailingHistory:
             be counted and no smoothing fills in; a mean dwell is NaN where no opened row's dwell is known.
             Dwell columns are absent if the log has no ``dwell_seconds`` or its card does not name dwell as an
             outcome, a user's or item's columns if it has no such ids.
+
+        Raises:
+            UserError: ``recent_items`` of a log without users, or whose card does not declare the items.
         """
         frame = view.frame
         times = microseconds(frame["shown_at"])
         cutoff, day = self._asked(view, request_start(frame, times))
         with_dwell = "dwell_seconds" in frame and "dwell" in view.card.outcomes
-        columns: dict[str, Ints | Floats] = {}
+        columns: dict[str, Ints | Floats | NDArray[Any]] = {}
         for owner in OWNERS:
             if f"{owner}_id" in frame:
-                entity = _codes(frame[f"{owner}_id"])
+                entity = codes_of(frame[f"{owner}_id"])
                 columns |= self._trailing(owner, entity, entity, frame, times, cutoff, with_dwell=with_dwell)
         if "user_id" in frame:
             columns |= _activity(*_visits(view, times), day=day, cutoff=cutoff)
+        if self.recent_items:
+            columns |= self._recent(view, times, cutoff)
         return pd.DataFrame(columns, index=frame.index)
 
     def of_items(self, view: Log, item_id: pd.Series, start: Ints) -> pd.DataFrame:
@@ -126,13 +142,21 @@ class TrailingHistory:
             start: when the requests began that it is asked for, microseconds since 1970, ``[N]``.
         """
         frame = view.frame
-        both = _codes(pd.concat([frame["item_id"], item_id], ignore_index=True))
+        both = codes_of(pd.concat([frame["item_id"], item_id], ignore_index=True))
         seen, asked = both[: len(frame)], both[len(frame) :]
         cutoff, _ = self._asked(view, start)
         with_dwell = "dwell_seconds" in frame and "dwell" in view.card.outcomes
         times = microseconds(frame["shown_at"])
         made = self._trailing("item", seen, asked, frame, times, cutoff, with_dwell=with_dwell)
         return pd.DataFrame(made, index=item_id.index)
+
+    def _recent(self, view: Log, times: Ints, cutoff: Ints) -> Lists:
+        check_card(view.card)
+        if "user_id" not in view.frame:
+            raise UserError("the log has no user_id, and so no past of users; set history.recent_items=0")
+        user, recent = codes_of(view.frame["user_id"]), RecentItems(self.recent_items)
+        recent.add(view.frame, user, times)
+        return recent.lists(user, cutoff, lag=self.lag)
 
     @property
     def lag(self) -> int:
@@ -159,7 +183,7 @@ class TrailingHistory:
         with_dwell: bool,
     ) -> dict[str, Ints | Floats]:
         judged, clicked = judged_and_clicked(frame)
-        shown = _Events.of(seen, times, judged, clicked)
+        shown = SortedEvents.of(seen, times, judged, clicked)
         overall = _rate_before(times, judged, clicked, cutoff)
         read = _read(frame, seen, times, clicked) if with_dwell else None
 
@@ -182,46 +206,6 @@ class TrailingHistory:
         return columns
 
 
-@dataclass(frozen=True)
-class _Events:
-    """Events of entities, sorted by entity and by the moment at which they were known.
-
-    Attributes:
-        moments: all the moments, sorted, ``[E]``.
-        keys: entity and moment in one sortable number, sorted, ``[E]``.
-        running: sums of each amount over the events before, ``[E + 1]`` each.
-    """
-
-    moments: Ints
-    keys: Ints
-    running: tuple[Ints, ...]
-
-    @staticmethod
-    def of(entity: Ints, moment: Ints, *amounts: Ints | Bools) -> _Events:
-        """Events of known entities; those of a missing one (-1) belong to nobody."""
-        kept = entity >= 0
-        entity, moment = entity[kept], moment[kept]
-        moments = np.sort(moment)
-        keys = entity * (len(moments) + 1) + np.searchsorted(moments, moment)
-        order = np.argsort(keys, kind="stable")
-        running = tuple(_running_sum(amount[kept][order]) for amount in amounts)
-        return _Events(moments, keys[order], running)
-
-    def before(self, entity: Ints, moment: Ints, order: Ints) -> Ints:
-        """How many events come before an entity's first one at or after a moment, ``[N]``, in ``order``.
-
-        Moments are looked up as given, in order of time, and entities in order of entity: neighbouring
-        questions then have neighbouring answers, which stay in the processor's cache.
-        """
-        # The rank of a moment instead of the moment keeps the key within 64 bits for any number of entities.
-        key = entity * (len(self.moments) + 1) + np.searchsorted(self.moments, moment)
-        return np.asarray(np.searchsorted(self.keys, key[order]))
-
-    def sums(self, first: Ints, last: Ints) -> list[Ints]:
-        """Number of events from ``first`` to before ``last``, and the sums of their amounts, ``[N]`` each."""
-        return [last - first, *(running[last] - running[first] for running in self.running)]
-
-
 def _visits(view: Log, times: Ints) -> tuple[Ints, Ints, Ints]:
     """Codes of users and moments at which they were seen, the rows' own ``[N]`` first, and local days.
 
@@ -229,10 +213,10 @@ def _visits(view: Log, times: Ints) -> tuple[Ints, Ints, Ints]:
     """
     ids, zone = view.frame["user_id"], view.card.time_zone
     if view.visits is None:
-        return _codes(ids), times, view.local_days()
+        return codes_of(ids), times, view.local_days()
     moments = view.visits["visited_at"]
     return (
-        _codes(pd.concat([ids, view.visits["user_id"]], ignore_index=True)),
+        codes_of(pd.concat([ids, view.visits["user_id"]], ignore_index=True)),
         np.concatenate([times, microseconds(moments)]),
         np.concatenate([view.local_days(), local_days(moments, zone)]),
     )
@@ -259,7 +243,7 @@ def _activity(
     active_user, active_day, first_seen = (each[by_time][starts] for each in (seen_user, seen_day, seen_at))
 
     order = np.lexsort((cutoff, user))
-    by_day, by_moment = _Events.of(active_user, active_day), _Events.of(active_user, first_seen)
+    by_day, by_moment = SortedEvents.of(active_user, active_day), SortedEvents.of(active_user, first_seen)
     known = np.minimum(by_day.before(user, day, order), by_moment.before(user, cutoff, order))
     week = np.maximum(known - by_day.before(user, day - 7, order), 0)
     recency = np.full(len(user), np.nan)
@@ -268,10 +252,10 @@ def _activity(
     return {FREQUENCY: _put_back(week, order), RECENCY: _put_back(recency, order)}
 
 
-def _read(frame: pd.DataFrame, entity: Ints, times: Ints, clicked: Bools) -> _Events:
+def _read(frame: pd.DataFrame, entity: Ints, times: Ints, clicked: Bools) -> SortedEvents:
     """Dwell on opened rows, in milliseconds, at the moment at which it ended."""
     ended, end, milliseconds = ended_dwell(frame, times, clicked)
-    return _Events.of(entity[ended], end, milliseconds)
+    return SortedEvents.of(entity[ended], end, milliseconds)
 
 
 def _rate_before(times: Ints, judged: Bools, clicked: Bools, cutoff: Ints) -> Floats:
@@ -279,18 +263,8 @@ def _rate_before(times: Ints, judged: Bools, clicked: Bools, cutoff: Ints) -> Fl
     order = np.argsort(times, kind="stable")
     index = np.searchsorted(times[order], cutoff)
     with np.errstate(invalid="ignore"):
-        rate = _running_sum(clicked[order])[index] / _running_sum(judged[order])[index]
+        rate = running_sum(clicked[order])[index] / running_sum(judged[order])[index]
     return np.asarray(rate)
-
-
-def _codes(ids: pd.Series) -> Ints:
-    return pd.factorize(ids)[0].astype(np.int64)
-
-
-def _running_sum(amounts: Ints | Bools) -> Ints:
-    total = np.zeros(len(amounts) + 1, dtype=np.int64)
-    np.cumsum(amounts, out=total[1:])
-    return total
 
 
 def _put_back(values: _Numbers, order: Ints) -> _Numbers:

@@ -31,6 +31,11 @@ class Identities:
     def __len__(self) -> int:
         return 0 if self._index is None else len(self._index)
 
+    @property
+    def ids(self) -> NDArray[Any]:
+        """The id of each number, int64 or object ``[I]``."""
+        return np.zeros(0, dtype=np.int64) if self._index is None else self._index.to_numpy()
+
     def added(self, ids: pd.Series) -> Ints:
         """The number of each id, -1 for a null, int64 ``[N]``; new ids get the next numbers.
 

@@ -5,8 +5,11 @@ N rows, I identities (users or items), E events.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from holdfast.core.arrays import Floats, Ints
 from holdfast.core.errors import UserError
@@ -26,6 +29,7 @@ from holdfast.data.known_events import (
 )
 from holdfast.data.log import Log, local_days
 from holdfast.data.recent_events import ActiveDays, RecentEvents
+from holdfast.data.recent_items import RecentItems, check_card
 
 _Table = tuple[str, str, Ints | Floats]
 """A column of the history, whose it is, and the value of each identity ``[I + 1]``, strangers last."""
@@ -35,15 +39,17 @@ class NightlyStore:
     """Serves the columns of ``TrailingHistory(refresh="nightly")``, bit for bit, without the log.
 
     Every night it observes the log of the day that ended; all the next day it serves. A day's columns are
-    computed once, for every user and item, and looked up from then on. Memory grows with the users and items
-    seen and with the events of the longest window (and the lag), not with the number of days.
+    computed once, for every user and item, and looked up from then on; lists of recent items are made for the
+    users that are asked about. Memory grows with the users and items seen and with the events of the longest
+    window (and the lag), not with the number of days.
 
     Args:
         history: what to serve.
         card: of the log; its time zone says when it is midnight.
 
     Raises:
-        UserError: ``history.refresh`` is ``at_once``.
+        UserError: ``history.refresh`` is ``at_once``, or ``history.recent_items`` asks for items that the
+            card does not declare.
     """
 
     def __init__(self, history: TrailingHistory, card: DatasetCard) -> None:
@@ -58,6 +64,9 @@ class NightlyStore:
         self._shown = RecentEvents({**codes, "judged": np.bool_, "clicked": np.bool_})
         self._read = RecentEvents({**codes, "milliseconds": np.int64})
         self._active = ActiveDays()
+        self._recent = RecentItems(history.recent_items) if history.recent_items else None
+        if self._recent is not None:
+            check_card(card)
         self._forgotten = np.zeros(2, dtype=np.int64)
         """Rows judged and rows clicked of the events that were dropped."""
         self._last_day: int | None = None
@@ -118,12 +127,15 @@ class NightlyStore:
                 already have one of the history.
         """
         self._refuse_rows(rows)
-        columns: dict[str, Ints | Floats] = {}
+        columns: dict[str, Ints | Floats | NDArray[Any]] = {}
         # The code of a stranger is -1, the last place of each table.
         code = {owner: each.found(rows[f"{owner}_id"]) for owner, each in self._identities.items()}
         day = self._day_of(rows)
         for name, owner, table in self._tables(day):
             columns[name] = table[code[owner]]
+        if self._recent is not None:
+            cutoff = np.full(len(rows), self._cutoff(day))
+            columns |= self._recent.lists(code["user"], cutoff, lag=self.history.lag)
         if len(rows):
             self._last_served = day
         return pd.concat([rows, pd.DataFrame(columns, index=rows.index)], axis=1)
@@ -135,6 +147,8 @@ class NightlyStore:
             ended, end, milliseconds = ended_dwell(frame, times, clicked)
             read = {owner: code[ended] for owner, code in codes.items()}
             self._read.add(end, milliseconds=milliseconds, **read)
+        if self._recent is not None:
+            self._recent.add(frame, codes["user"], times)
 
     def _cutoff(self, day: int) -> int:
         midnight = nightly_cutoff(np.array([day]), self.card.time_zone)
@@ -148,6 +162,8 @@ class NightlyStore:
         self._forgotten += [old["judged"].sum(), old["clicked"].sum()]
         self._read.forget(oldest)
         self._active.forget(day=next_day - 7, known=cutoff)
+        if self._recent is not None:
+            self._recent.forget(cutoff)
 
     def _tables(self, day: int) -> list[_Table]:
         if self._served is None or self._served[0] != day:

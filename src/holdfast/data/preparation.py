@@ -266,7 +266,7 @@ def _prepared(
         recency_days=_numbers(rows, RECENCY, default=np.nan).astype(np.float32),
         active_days_7=_numbers(rows, FREQUENCY, default=0).astype(np.float32),
         policy=policy,
-        item=_stable_codes(frame, "item_id"),
+        item=stable_codes(frame, "item_id"),
         policies=policies,
         propensity_of=inside.card.propensity_of,
     )
@@ -294,7 +294,7 @@ def _policies(frame: pd.DataFrame) -> tuple[Ints, tuple[str, ...]]:
     return codes.astype(np.int64), tuple(str(name) for name in names)
 
 
-def _stable_codes(frame: pd.DataFrame, name: str) -> Ints:
+def stable_codes(frame: pd.DataFrame, name: str) -> Ints:
     """A code of each value that does not depend on the other rows, int64 ``[N]``; 0 if there is no column.
 
     Codes of 64 bits: two of a million values share one with a chance of 1 in 40 million.

@@ -21,6 +21,7 @@ class EvaluationSettings:
         calibration_bins: bins of calibration error and calibration tables, at least 2.
         dwell_limit_seconds: dwell beyond this does not count in the score of a distribution, where content is
             longer or has no end; the same for all heads that are compared; > 0.
+        pareto_points: sets of fusion weights whose gains are measured for the front, at least 16; 0 for none.
     """
 
     num_resamples: int = 200
@@ -30,6 +31,7 @@ class EvaluationSettings:
     seed: int = 0
     calibration_bins: int = 10
     dwell_limit_seconds: float = 3600.0
+    pareto_points: int = 256
 
     def __post_init__(self) -> None:
         try:
@@ -44,6 +46,10 @@ class EvaluationSettings:
                 )
         if self.calibration_bins < 2:
             raise ValueError(f"evaluation.calibration_bins is {self.calibration_bins}; it must be at least 2")
+        if self.pareto_points != 0 and self.pareto_points < 16:
+            raise ValueError(
+                f"evaluation.pareto_points is {self.pareto_points}; it must be 0 (no front) or at least 16"
+            )
         if not 0.0 < self.dwell_limit_seconds < math.inf:
             raise ValueError(
                 f"evaluation.dwell_limit_seconds is {self.dwell_limit_seconds}; it must be above 0 and finite"

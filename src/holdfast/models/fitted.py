@@ -8,45 +8,16 @@ N rows of the train window.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from holdfast.core.arrays import Bools, Floats
+from holdfast.core.fitted_state import restored, state_of, with_state
 
-Component = TypeVar("Component")
+__all__ = ["checked_training_rows", "required", "restored", "state_of", "with_state"]
+
 Fitted = TypeVar("Fitted")
-
-
-def with_state(head: Component, **state: object) -> Component:
-    """A copy of a frozen component with its fitted fields set.
-
-    Raises:
-        ValueError: a field is missing, unknown, or one that the constructor takes.
-    """
-    names = _fitted_fields(head)
-    if set(state) != set(names):
-        raise ValueError(
-            f"{type(head).__name__} was fitted with {sorted(state)}, and this version needs {sorted(names)}; "
-            "run the stage prepare again"
-        )
-    fresh = copy.copy(head)
-    for name, value in state.items():
-        object.__setattr__(fresh, name, _frozen(value))
-    return fresh
-
-
-def state_of(head: object) -> dict[str, Any]:
-    """The fitted fields in plain containers, for ``with_state``; empty for heads that need no fit."""
-    return {name: getattr(head, name) for name in _fitted_fields(head)}
-
-
-def restored(head: Component, state: Mapping[str, Any]) -> Component:
-    """A head with what ``state_of`` gave, read back from a file."""
-    return with_state(head, **state) if state or _fitted_fields(head) else head
 
 
 def required(head: object, value: Fitted | None) -> Fitted:
@@ -94,12 +65,3 @@ def checked_training_rows(
         )
     content = np.asarray(content_seconds, dtype=np.float64)[counted]
     return seconds, ends, content, np.asarray(weight, dtype=np.float64)[counted]
-
-
-def _fitted_fields(head: object) -> list[str]:
-    return [field.name for field in fields(head) if not field.init]  # type: ignore[arg-type]
-
-
-def _frozen(value: Any) -> Any:
-    """Lists, as JSON gives them, become tuples, so that heads stay comparable and cannot be changed."""
-    return tuple(_frozen(each) for each in value) if isinstance(value, list | tuple) else value

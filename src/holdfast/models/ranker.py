@@ -1,4 +1,4 @@
-"""The ranker: embeddings, a mixture, and for each objective a tower and a head.
+"""The ranker: embeddings, an interaction, a mixture, and for each objective a tower and a head.
 
 B rows, P parameters of a head, T objectives, I width of the representation.
 """
@@ -13,10 +13,13 @@ from torch import Tensor, nn
 
 from holdfast.core.batch import Inputs
 from holdfast.core.features import InputSchema
-from holdfast.core.protocols import Head, Mixture
+from holdfast.core.protocols import Head, Interaction, Mixture, SequenceEncoder
 from holdfast.core.random import derive_seed
+from holdfast.core.representation import FieldsShape, Representation, RepresentationShape
+from holdfast.models.calibration.output_calibration import OutputCalibration
 from holdfast.models.dense import check_dropout, check_widths, dense_layers
 from holdfast.models.embedding import InputEmbedding
+from holdfast.models.interactions.concatenation import Concatenation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +58,27 @@ class Ranker(nn.Module):
         settings: sizes.
         mixture: how the objectives share.
         heads: the distribution of each objective; their order is the order of the mixture's outputs.
+        interaction: how the fields of a row meet; side by side by default.
+        sequence: reads lists in order of time; by their mean by default.
 
     Raises:
-        ValueError: there is no head, or two heads give an output the same name.
+        ValueError: there is no head, two heads give an output the same name, or a part does not fit the
+            inputs or the objectives.
     """
 
     def __init__(
-        self, schema: InputSchema, *, settings: RankerSettings, mixture: Mixture, heads: Mapping[str, Head]
+        self,
+        schema: InputSchema,
+        *,
+        settings: RankerSettings,
+        mixture: Mixture,
+        heads: Mapping[str, Head],
+        interaction: Interaction | None = None,
+        sequence: SequenceEncoder | None = None,
     ) -> None:
         super().__init__()
+        # Fitted after training; no weights of the model, so that its checkpoints do not depend on it.
+        self.calibration: OutputCalibration | None = None
         self.schema = schema
         self.heads = dict(heads)
         self.output_names = _output_names(self.heads)
@@ -73,8 +88,15 @@ class Ranker(nn.Module):
             embedding_dim=settings.embedding_dim,
             scale=settings.embedding_scale,
             sparse=settings.sparse,
+            sequence=sequence,
+            num_sets=1 + len(self.heads) if mixture.own_embeddings else 1,
         )
-        self.mixture = mixture.build(self.embedding.output_width, list(self.heads))
+        shape, meeting = self.embedding.shape, Concatenation() if interaction is None else interaction
+        self.interaction = meeting.build(shape)
+        self.own_interactions = nn.ModuleList(
+            meeting.build(shape) for _ in range(self.embedding.num_sets - 1)
+        )
+        self.mixture = mixture.build(_with_width(shape, self.interaction.output_width), list(self.heads))
         self.towers = nn.ModuleDict()
         for objective, head in self.heads.items():
             tower = dense_layers(self.mixture.output_width, settings.tower_widths, dropout=settings.dropout)
@@ -93,7 +115,21 @@ class Ranker(nn.Module):
 
     def represent(self, inputs: Inputs) -> Tensor:
         """What each objective's tower reads, ``[T, B, O]``."""
-        mixed_TBO: Tensor = self.mixture(self.embedding(inputs))
+        return self.mix(self.embed(inputs))
+
+    def embed(self, inputs: Inputs) -> Representation:
+        """What the mixture reads."""
+        shared, *own = self.embedding(inputs)
+        own_BI = [meet(fields) for meet, fields in zip(self.own_interactions, own, strict=True)]
+        return Representation(
+            shared=self.interaction(shared),
+            own=torch.stack(own_BI) if own_BI else None,
+            fields=shared.vectors,
+        )
+
+    def mix(self, representation: Representation) -> Tensor:
+        """What each objective's tower reads, ``[T, B, O]``, out of what ``embed`` gave."""
+        mixed_TBO: Tensor = self.mixture(representation)
         return mixed_TBO
 
     def parameters_of(self, mixed_TBO: Tensor) -> dict[str, Tensor]:
@@ -104,11 +140,11 @@ class Ranker(nn.Module):
         }
 
     def predict(self, inputs: Inputs) -> dict[str, Tensor]:
-        """All outputs of all heads by name, each ``[B]`` or ``[B, ...]``."""
+        """All outputs of all heads by name, ``[B]`` or ``[B, ...]``; calibrated where maps were fitted."""
         outputs: dict[str, Tensor] = {}
         for objective, parameters in self(inputs).items():
             outputs.update(self.heads[objective].predict(parameters, inputs.content_seconds))
-        return outputs
+        return outputs if self.calibration is None else self.calibration(outputs, inputs)
 
     def scores(self, inputs: Inputs) -> dict[str, Tensor]:
         """The output that ranks, ``[B]``, of each objective."""
@@ -120,7 +156,8 @@ class Ranker(nn.Module):
 
     def sparse_parameters(self) -> list[nn.Parameter]:
         """Parameters whose gradients are sparse."""
-        return list(self.embedding.parameters()) if self.sparse else []
+        table = self.embedding.table
+        return list(table.parameters()) if self.sparse and table is not None else []
 
     def dense_parameters(self) -> list[nn.Parameter]:
         """All other parameters."""
@@ -135,6 +172,8 @@ def build_ranker(
     mixture: Mixture,
     heads: Mapping[str, Head],
     seed: int,
+    interaction: Interaction | None = None,
+    sequence: SequenceEncoder | None = None,
 ) -> Ranker:
     """A ranker with fresh weights that depend on the arguments and on nothing else.
 
@@ -142,7 +181,23 @@ def build_ranker(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "weights"))
-        return Ranker(schema, settings=settings, mixture=mixture, heads=heads)
+        return Ranker(
+            schema,
+            settings=settings,
+            mixture=mixture,
+            heads=heads,
+            interaction=interaction,
+            sequence=sequence,
+        )
+
+
+def _with_width(shape: FieldsShape, width: int) -> RepresentationShape:
+    return RepresentationShape(
+        fields=shape.fields,
+        embedding_dim=shape.embedding_dim,
+        num_numeric=shape.num_numeric,
+        width=width,
+    )
 
 
 def _in_full_precision(parameters: Tensor) -> Tensor:

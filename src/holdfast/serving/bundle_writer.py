@@ -106,6 +106,7 @@ def write_bundle(
         "windows": {name: window.to_dict() for name, window in windows.items()},
         "known_until": windows["train"].as_of.isoformat() if "train" in windows else None,
         "heads": _describe_heads(model),
+        "calibration": None if model.calibration is None else model.calibration.to_dict(),
         "fusion": dict(fusion_description),
     }
     probes = probe_rows(

@@ -35,7 +35,7 @@ def eager_outputs(model: Ranker, fusion: Fusion, encoded: EncodedInputs) -> dict
         model.eval()
         with torch.inference_mode():
             outputs = dict(model.predict(inputs))
-            outputs[SCORE] = fusion.fuse(model.scores_of(outputs))
+            outputs[SCORE] = fusion.fuse(model.scores_of(outputs), inputs)
     finally:
         for module, training in modes:
             module.training = training

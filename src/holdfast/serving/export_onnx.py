@@ -76,7 +76,7 @@ class ScoringGraph(nn.Module):
             content_seconds,
         )
         predicted = self.model.predict(inputs)
-        return predicted, self.fusion.fuse(self.model.scores_of(predicted))
+        return predicted, self.fusion.fuse(self.model.scores_of(predicted), inputs)
 
 
 def input_names(schema: InputSchema) -> tuple[str, ...]:
@@ -153,6 +153,9 @@ def _refuse_ambiguous(outputs: tuple[str, ...], inputs: tuple[str, ...]) -> None
 def _traced(
     graph: ScoringGraph, example: tuple[Tensor, ...], *, inputs: tuple[str, ...], outputs: tuple[str, ...]
 ) -> Any:
+    # Brings the exporter's language along, which takes its time and only an export needs.
+    from holdfast.serving.exact_operations import exact_operations
+
     batch = torch.export.Dim("batch")
     try:
         with _quiet(), torch.no_grad():
@@ -164,6 +167,7 @@ def _traced(
                 input_names=list(inputs),
                 output_names=list(outputs),
                 opset_version=OPSET,
+                custom_translation_table=exact_operations(),
                 verbose=False,
             )
     except Exception as error:

@@ -84,8 +84,12 @@ def _unseen(values: pd.Series, feature: Feature) -> Any:
     if feature.kind == "numeric":
         return None if pd.api.types.is_bool_dtype(values.dtype) else EXTREME_NUMBER
     if feature.is_list:
-        known = [value for each in values if each is not None and np.ndim(each) == 1 for value in each]
-        one = _unseen_like(pd.Series(known)) if known else UNSEEN_TEXT
+        lists = [np.asarray(each) for each in values if each is not None and np.ndim(each) == 1]
+        known = [value for each in lists for value in each]
+        # Lists may all be empty, as a user's past is at the start of a log, and still be lists of integers.
+        integers = any(np.issubdtype(each.dtype, np.integer) for each in lists)
+        nothing = UNSEEN_NUMBER if integers else UNSEEN_TEXT
+        one = _unseen_like(pd.Series(known)) if known else nothing
         return np.array([one, one])
     return _unseen_like(values)
 

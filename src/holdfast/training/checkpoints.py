@@ -60,6 +60,7 @@ class RunState(pl.Callback):
         self.selection = selection
         self.every_seconds = settings.checkpoint_every_seconds
         self.every_batches = settings.checkpoint_every_batches
+        self.group = settings.accumulate_batches
         self.written_at = time.monotonic()
         self.write_seconds = 0.0
 
@@ -89,7 +90,9 @@ class RunState(pl.Callback):
         self.write_seconds = self.written_at - started
 
     def _is_time(self, trainer: pl.Trainer, done: int) -> bool:
-        if self.every_batches is not None and done % self.every_batches == 0:
+        if done % self.group:
+            return False  # gradients that wait for their step are in no checkpoint
+        if self.every_batches is not None and self._passes(done, self.every_batches):
             return True
         if self.every_seconds is None:
             return False
@@ -98,7 +101,11 @@ class RunState(pl.Callback):
         if trainer.world_size == 1:
             return due
         # Writing is a joint act, so the processes must agree; asking each other has a price.
-        return done % 32 == 0 and bool(trainer.strategy.broadcast(due))
+        return self._passes(done, 32) and bool(trainer.strategy.broadcast(due))
+
+    def _passes(self, done: int, every: int) -> bool:
+        """Whether a multiple of so many batches lies in the group that just ended."""
+        return done // every > (done - self.group) // every
 
 
 def save_best(trainer: pl.Trainer, weights: dict[str, Tensor], folder: Path) -> None:

@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 
 from holdfast.tracking.run_log import RunLog
 from holdfast.training.checkpoints import RunState, save_best
+from holdfast.training.gates import GateWatch
 from holdfast.training.module import RankingModule
 from holdfast.training.progress import Watch
 from holdfast.training.selection import Selection
@@ -22,13 +23,21 @@ class EpochEnd(pl.Callback):
     """
 
     def __init__(
-        self, folder: Path, *, selection: Selection, run_state: RunState, run_log: RunLog | None, watch: Watch
+        self,
+        folder: Path,
+        *,
+        selection: Selection,
+        run_state: RunState,
+        run_log: RunLog | None,
+        watch: Watch,
+        gates: GateWatch,
     ) -> None:
         self.folder = folder
         self.selection = selection
         self.run_state = run_state
         self.run_log = run_log
         self.watch = watch
+        self.gates = gates
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """All of it; validation is over by now."""
@@ -38,6 +47,8 @@ class EpochEnd(pl.Callback):
             **pl_module.epoch_losses("train"),
             **pl_module.epoch_losses("validation"),
             **pl_module.epoch_propensities(),
+            **pl_module.epoch_balance(),
+            **self.gates.epoch_gates(trainer),
         }
         if self.selection.update(epoch, metrics):
             save_best(trainer, pl_module.ranker.state_dict(), self.folder)
@@ -45,6 +56,7 @@ class EpochEnd(pl.Callback):
             # Not a number means that nothing was known; a log has no place for it.
             known = {name: value for name, value in metrics.items() if not math.isnan(value)}
             self.run_log.log_metrics(known, step=epoch)
+        pl_module.end_balance_epoch(metrics)
         if self.selection.exhausted:
             trainer.should_stop = True
         self.run_state.write(trainer, epoch=epoch + 1, batches_done=0)

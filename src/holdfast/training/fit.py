@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
-import torch
 
 from holdfast.core.errors import UserError
 from holdfast.core.features import InputSchema
 from holdfast.core.importance import WeightDiagnostics
 from holdfast.data.encoded import EncodedWindow
 from holdfast.models.ranker import Ranker
-from holdfast.objectives.balancing import StaticBalance
+from holdfast.objectives.balancing.balance import Balance
+from holdfast.objectives.balancing.static import StaticBalance
 from holdfast.objectives.estimators.naive import Naive
 from holdfast.objectives.estimators.rows import LossEstimator
 from holdfast.objectives.propensities.logged import Logged
@@ -28,7 +28,6 @@ from holdfast.training.checkpoints import (
     LAST,
     Plan,
     RunState,
-    WholeCheckpointIO,
     clear_checkpoints,
     load_best,
     read_run_state,
@@ -36,18 +35,20 @@ from holdfast.training.checkpoints import (
 from holdfast.training.click_propensity import of_best_epoch
 from holdfast.training.data_module import WindowDataModule, known_rows
 from holdfast.training.epochs import EpochEnd
+from holdfast.training.gates import GateWatch, unused_in_best_epoch
+from holdfast.training.lightning_run import run_lightning
 from holdfast.training.module import RankingModule
 from holdfast.training.post_click import check_heads
 from holdfast.training.progress import Progress, Watch
 from holdfast.training.propensities import (
     PropensityNotes,
+    Weighed,
     check_one_propensity,
     fit_source,
     propensity_notes,
     propensity_of,
     weigh,
 )
-from holdfast.training.quiet import environment_kept, quiet_lightning, torch_state_kept
 from holdfast.training.selection import Selection, check_criterion
 from holdfast.training.settings import OptimizerSettings, TrainerSettings
 from holdfast.training.targets import TargetNotes, head_targets
@@ -69,6 +70,7 @@ class FitResult:
             checkpoints not; 0 where a resumed run had nothing left to do.
         targets: what became of outcomes that a head wanted otherwise than they were prepared, by objective.
         propensities: where the training window's propensities come from, and what checks them.
+        unused_experts: experts that no gate used in the best epoch; see ``gates.unused_experts``.
         after_click: diagnostics of the predicted click as a propensity, in the best epoch, by objective and
             name; empty where no loss is estimated with it.
     """
@@ -84,6 +86,7 @@ class FitResult:
     targets: dict[str, TargetNotes] = field(default_factory=dict)
     propensities: PropensityNotes | None = None
     after_click: dict[str, dict[str, float]] = field(default_factory=dict)
+    unused_experts: tuple[str, ...] = ()
 
 
 def fit(
@@ -92,7 +95,7 @@ def fit(
     validation: EncodedWindow,
     *,
     weighting: PropensityWeighting,
-    balance: StaticBalance,
+    balance: Balance,
     optimizer: OptimizerSettings,
     settings: TrainerSettings,
     seed: int,
@@ -136,14 +139,11 @@ def fit(
     selection = Selection(settings.criterion, settings.patience)
     estimator = Naive() if estimator is None else estimator
     check_heads(estimator, ranker.heads)
-    fitted = fit_source(Logged() if source is None else source, train)
-    weighting = weighting.resolved(fitted.on_train, train.known)
-    check_one_propensity(estimator, fitted.on_train, weighting)
-    notes = propensity_notes(train, fitted.on_train, weighting, fitted.notes)
-    weighed = weigh(train, fitted.on_train, weighting, ranker.heads)
-    judged = weigh(validation, propensity_of(fitted, validation), weighting, ranker.heads)
+    weighed, judged, notes = _weigh(train, validation, ranker, weighting, source, estimator)
     plan = _plan(ranker, train, validation, settings=settings, seed=seed)
     plan["estimator"] = type(estimator).__name__  # a checkpoint holds its second towers
+    if type(balance) is not StaticBalance:  # runs of before have no such entry, and were static
+        plan["balance"] = type(balance).__name__  # and what it learned
     clear_checkpoints(folder, only_parts=resume)
     ranker.train()
     state = read_run_state(folder, plan) if resume else None
@@ -154,7 +154,10 @@ def fit(
     watch = Watch(selection, on_progress)
     if not (selection.exhausted or len(selection.epochs) >= settings.max_epochs):
         run_state = RunState(folder, plan=plan, selection=selection, settings=settings, watch=watch)
-        epoch_end = EpochEnd(folder, selection=selection, run_state=run_state, run_log=run_log, watch=watch)
+        gates = GateWatch(ranker)
+        epoch_end = EpochEnd(
+            folder, selection=selection, run_state=run_state, run_log=run_log, watch=watch, gates=gates
+        )
         data = WindowDataModule(
             weighed.window,
             judged.window,
@@ -163,10 +166,17 @@ def fit(
             batch_size=settings.batch_size,
             seed=seed,
         )
-        module = RankingModule(ranker, balance=balance, optimizer=optimizer, seed=seed, estimator=estimator)
+        module = RankingModule(
+            ranker,
+            balance=balance,
+            optimizer=optimizer,
+            seed=seed,
+            estimator=estimator,
+            accumulate_batches=settings.accumulate_batches,
+        )
         checkpoint = None if state is None else str(folder / LAST)
-        callbacks: list[pl.Callback] = [watch, run_state, epoch_end]
-        _run_lightning(module, data, settings, folder, callbacks=callbacks, checkpoint=checkpoint)
+        callbacks: list[pl.Callback] = [watch, run_state, gates, epoch_end]
+        run_lightning(module, data, settings, folder, callbacks=callbacks, checkpoint=checkpoint)
     ranker.load_state_dict(load_best(folder))
     ranker.eval()
     return FitResult(
@@ -181,25 +191,25 @@ def fit(
         targets=targets,
         propensities=notes,
         after_click=of_best_epoch(selection),
+        unused_experts=unused_in_best_epoch(selection),
     )
 
 
-def _run_lightning(
-    module: RankingModule,
-    data: WindowDataModule,
-    settings: TrainerSettings,
-    folder: Path,
-    *,
-    callbacks: list[pl.Callback],
-    checkpoint: str | None,
-) -> None:
-    with quiet_lightning(), torch_state_kept(), environment_kept():
-        trainer = _trainer(settings, folder, callbacks=callbacks)
-        try:
-            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        except SystemExit as stop:
-            # Lightning turns the user's Ctrl-C into an exit of its own.
-            raise KeyboardInterrupt from stop
+def _weigh(
+    train: EncodedWindow,
+    validation: EncodedWindow,
+    ranker: Ranker,
+    weighting: PropensityWeighting,
+    source: PropensitySource | None,
+    estimator: LossEstimator,
+) -> tuple[Weighed, Weighed, PropensityNotes]:
+    """Both windows with what their rows count, and where that comes from."""
+    fitted = fit_source(Logged() if source is None else source, train)
+    weighting = weighting.resolved(fitted.on_train, train.known)
+    check_one_propensity(estimator, fitted.on_train, weighting)
+    notes = propensity_notes(train, fitted.on_train, weighting, fitted.notes)
+    weighed = weigh(train, fitted.on_train, weighting, ranker.heads)
+    return weighed, weigh(validation, propensity_of(fitted, validation), weighting, ranker.heads), notes
 
 
 def check_window(schema: InputSchema, window: EncodedWindow) -> None:
@@ -259,39 +269,12 @@ def _plan(
         "batch_size": settings.batch_size,
         "precision": settings.precision,
         "processes": settings.devices * settings.num_nodes,
+        **({} if settings.accumulate_batches == 1 else {"accumulate_batches": settings.accumulate_batches}),
         "train rows": len(train),
         "validation rows": len(validation),
         "objectives": list(ranker.objectives),
         "weights": sum(parameter.numel() for parameter in ranker.parameters()),
     }
-
-
-def _trainer(settings: TrainerSettings, folder: Path, *, callbacks: list[pl.Callback]) -> pl.Trainer:
-    on_gpu = settings.accelerator != "cpu" and torch.cuda.is_available()
-    # On a GPU an operation without a deterministic form should be told, not end the run.
-    deterministic: bool | Literal["warn"] = (
-        "warn" if on_gpu and settings.deterministic else settings.deterministic
-    )
-    precision: Any = settings.precision
-    return pl.Trainer(
-        max_epochs=settings.max_epochs,
-        accelerator=settings.accelerator,
-        devices=settings.devices,
-        num_nodes=settings.num_nodes,
-        strategy=settings.strategy,
-        precision=precision,
-        deterministic=deterministic,
-        default_root_dir=folder,
-        callbacks=callbacks,
-        plugins=[WholeCheckpointIO()],
-        # Ours do these.
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        num_sanity_val_steps=0,
-    )
 
 
 def _table(selection: Selection) -> pd.DataFrame:

@@ -1,13 +1,14 @@
-"""The two optimisers: one for embedding tables, one for everything else."""
+"""The optimisers: one for embedding tables, one for everything else, one for learned balance weights."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from torch import nn
-from torch.optim import Adagrad, AdamW, Optimizer, SparseAdam
+from torch.optim import Adagrad, Adam, AdamW, Optimizer, SparseAdam
 
 from holdfast.models.ranker import Ranker
+from holdfast.objectives.balancing.balance import Balancer
 from holdfast.training.rowwise_adagrad import RowwiseAdagrad
 from holdfast.training.settings import OptimizerSettings
 
@@ -52,3 +53,11 @@ def build_optimizers(
         }
         optimizers.append(kinds[settings.embedding_optimizer]())
     return optimizers
+
+
+def balance_optimizers(balancer: Balancer) -> list[Optimizer]:
+    """Adam for the weights that a balancer learns, with its own settings; none where it learns none."""
+    learned = balancer.learned()
+    if not learned:
+        return []
+    return [Adam(learned, lr=balancer.learning_rate, weight_decay=balancer.weight_decay)]

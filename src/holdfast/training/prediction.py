@@ -19,10 +19,11 @@ SCORE = "score"
 
 
 def predict(
-    ranker: Ranker, window: EncodedWindow, *, fusion: Fusion, batch_size: int = 8192
+    ranker: Ranker, window: EncodedWindow, *, fusion: Fusion | None, batch_size: int = 8192
 ) -> dict[str, Floats]:
     """Outputs of all heads by name, float32 ``[N]`` or ``[N, ...]``, and the fused ``score``, ``[N]``.
 
+    Without a fusion there is no ``score``.
     The ranker is left in the mode, training or not, in which it was.
     """
     columns, device, was_training = TensorColumns(window), device_of(ranker), ranker.training
@@ -34,7 +35,8 @@ def predict(
             for start in range(0, max(len(columns), 1), batch_size):
                 inputs = columns.slice(start, min(start + batch_size, len(columns))).inputs.to(device)
                 outputs = ranker.predict(inputs)
-                outputs[SCORE] = fusion.fuse(ranker.scores_of(outputs))
+                if fusion is not None:
+                    outputs[SCORE] = fusion.fuse(ranker.scores_of(outputs), inputs)
                 for name, values in outputs.items():
                     parts.setdefault(name, []).append(values.cpu())
     finally:

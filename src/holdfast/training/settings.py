@@ -53,6 +53,9 @@ class TrainerSettings:
     Attributes:
         max_epochs: at least 1.
         batch_size: rows that one step sees on all processes together, at least 1.
+        accumulate_batches: batches whose gradients are averaged into one step, at least 1. Memory is that of
+            one batch; each counts the same, however many of its outcomes are known. The last step of an epoch
+            has what is left.
         patience: epochs without a better criterion after which training stops, at least 1.
         criterion: the logged value that chooses the epoch, smaller is better: ``validation/loss`` or one
             objective's, such as ``validation/click/loss``.
@@ -68,6 +71,7 @@ class TrainerSettings:
 
     max_epochs: int = 8
     batch_size: int = 2048
+    accumulate_batches: int = 1
     patience: int = 2
     criterion: str = "validation/loss"
     precision: str = "32-true"
@@ -80,7 +84,7 @@ class TrainerSettings:
     checkpoint_every_batches: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("max_epochs", "batch_size", "patience", "devices", "num_nodes"):
+        for name in ("max_epochs", "batch_size", "accumulate_batches", "patience", "devices", "num_nodes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
         for name, choices in (("accelerator", ACCELERATORS), ("strategy", STRATEGIES)):

@@ -77,6 +77,11 @@ def test_a_log_that_does_not_say_or_contradicts_itself_is_refused(changed, said)
         candidates_of(logged_requests(frame(**changed)), source="column", most=9)
 
 
+def test_a_large_catalogue_is_not_taken_as_offered_whole():
+    with pytest.raises(UserError, match=r"shows 3 items, above counterfactual.most_candidates=2"):
+        candidates_of(logged_requests(frame()), source="items_of_window", most=2)
+
+
 def test_a_log_without_candidates_is_told_what_to_do():
     with pytest.raises(UserError, match=r"no column 'candidates'.*items_of_window"):
         candidates_of(logged_requests(frame().drop(columns="candidates")), source="column", most=9)

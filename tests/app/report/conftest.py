@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -11,9 +12,9 @@ import pytest
 from holdfast.app.report.content import ClosedLoopSection, ReportContent
 
 
-@pytest.fixture(scope="session")
-def made_content() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("made_content", Path(__file__).with_name("made_content.py"))
+def made(name: str) -> ModuleType:
+    """A module beside this one."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -21,12 +22,22 @@ def made_content() -> ModuleType:
     return module
 
 
+@pytest.fixture(scope="session")
+def made_content() -> ModuleType:
+    return made("made_content")
+
+
+@pytest.fixture(scope="session")
+def made_stress() -> ModuleType:
+    return made("made_stress")
+
+
 @pytest.fixture
-def full(made_content: ModuleType) -> ReportContent:
+def full(made_content: ModuleType, made_stress: ModuleType) -> ReportContent:
     """A report with every part."""
     content = made_content.full()
     assert isinstance(content, ReportContent)
-    return content
+    return replace(content, stress=[made_stress.section()])
 
 
 @pytest.fixture

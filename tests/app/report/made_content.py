@@ -19,6 +19,7 @@ from holdfast.app.report.content import (
     ReportContent,
     Verdict,
 )
+from holdfast.app.report.fusion_content import FusionSection
 
 
 def metric(name: str, value: float | None, spread: float, n: int, note: str = "") -> dict[str, Any]:
@@ -302,6 +303,55 @@ def closed_loop() -> ClosedLoopSection:
     )
 
 
+def fusion() -> FusionSection:
+    """A learned fusion by segment, calibrated clicks, and a front of four points and the run's own."""
+    front = pd.DataFrame(
+        {
+            "point": ["own fusion", "click alone", "dwell alone", "weights", "weights"],
+            "say_click": [np.nan, 1.0, 0.0, 0.6, 0.4],
+            "say_dwell": [np.nan, 0.0, 1.0, 0.4, 0.6],
+            "weight_click": [np.nan, 1.0, 0.0, 1.0, 0.5],
+            "weight_dwell": [np.nan, 0.0, 1.0, 0.25, 1.0],
+            "validation_click": [0.29, 0.31, 0.22, 0.30, 0.21],
+            "validation_dwell": [15.1, 13.2, 17.8, 15.4, 15.0],
+            "test_click": [0.28, 0.30, 0.23, 0.295, 0.22],
+            "test_dwell": [14.9, 13.0, 17.0, 15.2, 14.0],
+            "test_click_low": [0.27, 0.29, 0.22, 0.285, np.nan],
+            "test_click_high": [0.29, 0.31, 0.24, 0.305, np.nan],
+            "test_dwell_low": [14.0, 12.0, 16.0, 14.2, np.nan],
+            "test_dwell_high": [15.9, 14.0, 18.0, 16.2, np.nan],
+            "override": [
+                "",
+                "fusion.weights={click:1,dwell:0}",
+                "",
+                "fusion.weights={click:1,dwell:0.25}",
+                "",
+            ],
+            "on_front": [False, True, True, True, False],
+            "number": pd.array([3, 1, 4, 2, None], dtype="Int64"),
+        }
+    )
+    weights = [["click", 1.0], ["dwell", 0.125]]
+    return FusionSection(
+        fitted={
+            "calibration": {
+                "click": {"map": "temperature 1.31", "rows": [8123], "slices": 2, "notes": []},
+            },
+            "left_out": {"dwell": "this run predicts none"},
+            "fusion": {
+                "kind": "PerSegmentFusion",
+                "weights": weights,
+                "segments": [[2, "north", 1234, weights]],
+                "notes": ["learned from 1,777 requests"],
+            },
+        },
+        fusion="PerSegmentFusion",
+        front=front,
+        hypervolume={"validation": 0.523, "test": 0.491},
+        notes=["gains of click are weighted by propensities, as losses are"],
+    )
+
+
 def counterfactual(*gains: tuple[str, float, float, str]) -> CounterfactualSection:
     """Differences to the behavior policy by objective: low, high, status."""
     rows = []
@@ -376,6 +426,7 @@ def full() -> ReportContent:
         interval_note="Test window, values with 95 % intervals: bootstrap over users, 200 resamples.",
         calibration=calibration(),
         daily=daily(),
+        fusion=fusion(),
         counterfactual=counterfactual(("click", 0.1, 0.2, "ok"), ("dwell", -0.3, 0.2, "ok")),
         closed_loop=closed_loop(),
         learning=learning(),

@@ -22,6 +22,15 @@ UNSURE = "the log cannot say: effective sample size 3 is below 100"
             [("click", -0.1, 0.2, "ok")],
             "Against the behavior policy, 'trained' would have had no clear difference in click",
         ),
+        (
+            [("click", 0.1, 0.2, "ok"), ("retention", 0.1, 0.2, "ok"), ("dwell", 0.1, 0.2, UNSURE)],
+            "Against the behavior policy, 'trained' would have had more click; filling one slot at a time, "
+            "more returns the next day; of dwell the log cannot say",
+        ),
+        (
+            [("retention", -0.2, -0.1, "ok")],
+            "Against the behavior policy, filling one slot at a time, fewer returns the next day",
+        ),
         ([("click", 0.1, 0.2, UNSURE)], "The log cannot say what 'trained' would have earned"),
     ],
 )

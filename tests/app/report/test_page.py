@@ -60,9 +60,9 @@ def read(page: str) -> Reader:
 
 
 @pytest.fixture(scope="module")
-def page(made_content: ModuleType) -> str:
+def page(made_content: ModuleType, made_stress: ModuleType) -> str:
     """The page with everything on it, made once."""
-    return build_report(made_content.full())
+    return build_report(replace(made_content.full(), stress=[made_stress.section()]))
 
 
 @pytest.fixture
@@ -76,8 +76,10 @@ def few(full: ReportContent) -> ReportContent:
         daily=pd.DataFrame(),
         learning=None,
         data=data,
+        fusion=None,
         counterfactual=None,
         closed_loop=None,
+        stress=(),
     )
 
 
@@ -114,7 +116,7 @@ def test_everything_that_is_given_is_on_the_page(full: ReportContent, page: str)
         "libraries.torch",
     ]
     assert [each for each in expected if each not in text] == []
-    assert page.count('class="plot"') == 6 + 6 + 1
+    assert page.count('class="plot"') == 6 + 6 + 1 + 1 + 4
     assert "Not in this report" not in text
 
 

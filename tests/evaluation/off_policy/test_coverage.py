@@ -14,6 +14,7 @@ from holdfast.evaluation.off_policy import (
     InversePropensity,
     SelfNormalizedDoublyRobust,
     SelfNormalizedInversePropensity,
+    Tuned,
     compare,
     evaluate,
     is_answer,
@@ -74,9 +75,16 @@ def test_bad_intervals_are_withheld(make_bandit):
     assert answered.mean() < 0.05
 
 
-@pytest.mark.parametrize("estimator", [DirectMethod(), ClippedInversePropensity(max_weight=2.0)])
-def test_biased_intervals_are_withheld(make_bandit, estimator):
-    covered, answered = run(make_bandit, replications=30, estimators=[estimator])
+@pytest.mark.parametrize(
+    ("estimator", "num_rows"),
+    [
+        (DirectMethod(), 1000),
+        (ClippedInversePropensity(max_weight=2.0), 1000),
+        (Tuned(estimator="switch_dr"), 4000),
+    ],
+)
+def test_biased_intervals_are_withheld(make_bandit, estimator, num_rows):
+    covered, answered = run(make_bandit, replications=30, estimators=[estimator], num_rows=num_rows)
     assert covered.mean() < 0.6
     assert answered.mean() < 0.05
 

@@ -273,6 +273,7 @@ def test_answers_on_a_good_log(make_bandit):
         ({"reward": pd.Timestamp("2020-01-01")}, "not numeric"),
         ({"reward": [1.0, np.nan, 0.0, 0.0, 0.0]}, "not known yet"),
         ({"reward": [1.0, np.inf, 0.0, 0.0, 0.0]}, "infinite"),
+        ({"reward": [1.0, -1e200, 0.0, 0.0, 0.0]}, "the reward in row 1 is -1e.200, .* squares overflow"),
         ({"action": [0, 2, 0, 1, 0]}, "1 logged actions are not among the 2"),
         ({"action": [0, -1, 0, 1, 0]}, "not among"),
         ({"action": ["a", "b", "a", "b", "a"]}, "pass actions="),
@@ -297,6 +298,7 @@ def test_bad_feedback_is_refused(hand, change, match):
         (np.full(5, np.nan), r"outside \[0, 1\]"),
         (np.full((5, 2, 1), 0.5), "shape"),
         (np.full((5, 2), "x"), "must be numbers"),
+        (np.full((5, 2), 0.5 + 0j), "must be numbers"),
         (sparse.csr_matrix(np.full((5, 2), 0.6)), "do not sum to 1"),
     ],
 )

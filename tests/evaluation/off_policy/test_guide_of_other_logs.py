@@ -30,6 +30,13 @@ def assert_answers(table: object, truth: float) -> None:
     assert (abs(table["value"] - truth) < 2 * half).all(), table
 
 
+def test_advice():
+    names = section("Which estimator errs least")
+    table = names["advice"].table.set_index("estimator")
+    assert table["verdict"]["dm"] == "more error"
+    assert table["verdict"]["dr"] != "more error"
+
+
 def test_slates():
     names = section("Slates")
     truth = 0.7 * (0.3 + 0.25 + 0.2) + 0.3 * 3 * 0.2

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from holdfast.evaluation.off_policy import Tuned
+from holdfast.evaluation.off_policy import DoublyRobust, Tuned, compare, evaluate
 from holdfast.evaluation.off_policy.tuning import choose_by_error, choose_by_slope
 
 
@@ -55,3 +55,29 @@ def test_error_by_hand():
 def test_bad_settings(settings, match):
     with pytest.raises(ValueError, match=match):
         Tuned(**settings)
+
+
+def test_what_comes_back_to_full_weights_sends_to_them(make_bandit):
+    """The model is blind here: switching is all bias, tuning keeps every weight, and DR has the number."""
+    bandit = make_bandit(0, num_rows=4000, evaluation=1.5)
+    estimators = [DoublyRobust(), Tuned(estimator="switch_dr"), Tuned(estimator="clipped_ips")]
+    table = evaluate(bandit.frame, bandit.policy, estimators=estimators).set_index("estimator")
+    assert table["value"]["switch_dr_slope"] == pytest.approx(table["value"]["dr"], rel=1e-12)
+    assert table["clipped_share"]["switch_dr_slope"] == 0.0
+    assert table["status"]["dr"] == "ok"
+    assert "tuning left all weights alone" in table["status"]["switch_dr_slope"]
+    assert "'dr'" in table["status"]["switch_dr_slope"]
+    # The rule is for models: what clipping comes back to covers.
+    assert "tuning" not in table["status"]["clipped_ips_slope"]
+    against = compare(
+        bandit.frame, {"new": bandit.policy, "log": np.full((4000, 5), 0.2)}, None, estimators, baseline="log"
+    ).set_index("estimator")
+    assert "tuning left all weights alone" in against["status"]["switch_dr_slope"]
+
+
+def test_weights_that_no_candidate_cuts_are_no_choice(make_bandit):
+    bandit = make_bandit(0)
+    uniform = np.full((1000, 5), 0.2)
+    frame = bandit.frame.assign(propensity=0.2)
+    table = evaluate(frame, uniform, estimators=[Tuned(estimator="switch_dr")], context=["x0"])
+    assert table["status"].iloc[0] == "ok"

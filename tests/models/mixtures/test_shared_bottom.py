@@ -3,11 +3,14 @@ from __future__ import annotations
 import pytest
 import torch
 
+from holdfast.core.representation import Representation, RepresentationShape
 from holdfast.models.mixtures.shared_bottom import SharedBottom
 
 
 def test_every_objective_sees_the_same() -> None:
-    mixed = SharedBottom(widths=[5, 4]).build(6, ["click", "dwell"])(torch.randn(7, 6))
+    shape = RepresentationShape(fields=(), embedding_dim=1, num_numeric=6, width=6)
+    rows = Representation(torch.randn(7, 6), None, torch.zeros(7, 0, 1))
+    mixed = SharedBottom(widths=[5, 4]).build(shape, ["click", "dwell"])(rows)
     assert mixed.shape == (2, 7, 4)
     assert torch.equal(mixed[0], mixed[1])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,13 +18,20 @@ from holdfast.app.counterfactual.checks import (
     other_runs,
     propensities,
 )
-from holdfast.app.counterfactual.outcomes import rewards_of
-from holdfast.app.counterfactual.requests import candidates_of, logged_requests
+from holdfast.app.counterfactual.outcomes import Reward, rewards_of
+from holdfast.app.counterfactual.requests import (
+    Candidates,
+    LoggedRequests,
+    candidates_of,
+    logged_requests,
+)
 from holdfast.app.counterfactual.scoring import blocks_of, score_candidates
+from holdfast.app.counterfactual.settings import CounterfactualSettings
 from holdfast.app.prepared_run import PreparedRun
 from holdfast.app.simulating.ensemble import RowModel
 from holdfast.core.errors import UserError
 from holdfast.data.log import Log
+from holdfast.data.splits import Window
 from holdfast.models.ranker import Ranker
 from holdfast.serving.bundle_scorer import BundleScorer
 from holdfast.serving.eager import EagerScorer
@@ -82,10 +90,7 @@ def ask_run(plan: Plan, prepared: PreparedRun, ranker: Ranker) -> Counterfactual
         blank=settings.blank,
     )
     models: dict[str, RowModel] = {OWN: EagerScorer(ranker, plan.fusion, prepared.encoder())}
-    columns = rows.columns()
-    for other in other_runs(settings.others):
-        check_other(other, columns, test_start=window.start)
-        models[other.name] = BundleScorer(other.bundle)
+    models |= _other_models(settings.others, rows.columns(), test_start=window.start)
     outputs = {name: head.score for name, head in ranker.heads.items()}
     rewards = rewards_of(inside)
     found = answers(
@@ -103,24 +108,42 @@ def ask_run(plan: Plan, prepared: PreparedRun, ranker: Ranker) -> Counterfactual
             own=OWN,
         )
     )
+    about = _about(settings, requests, candidates, rewards, window)
+    about["policies"] = list(models)
+    about["candidates_without_features"] = rows.share_without_features()
+    return Counterfactual(found, about)
+
+
+def _other_models(places: list[str], columns: list[str], *, test_start: pd.Timestamp) -> dict[str, RowModel]:
+    """Bundles of other runs, by the names of their policies."""
+    models: dict[str, RowModel] = {}
+    for other in other_runs(places):
+        check_other(other, columns, test_start=test_start)
+        models[other.name] = BundleScorer(other.bundle)
+    return models
+
+
+def _about(
+    settings: CounterfactualSettings,
+    requests: LoggedRequests,
+    candidates: Candidates,
+    rewards: Mapping[str, Reward],
+    window: Window,
+) -> dict[str, object]:
+    """Counts and settings that a reader must know."""
     sizes = candidates.num_candidates
-    return Counterfactual(
-        found,
-        {
-            "requests": len(requests),
-            "rows": len(requests.rows),
-            "policies": list(models),
-            "exploration": cast("Exploration", settings.exploration).label,
-            "candidates": settings.candidates,
-            "candidates_of_a_request": [int(sizes.min()), int(sizes.max())],
-            "candidates_without_features": rows.share_without_features(),
-            "blank": list(settings.blank),
-            "rows_known": {name: int(each.known.sum()) for name, each in rewards.items()},
-            "utility": {name: worth for name, worth in settings.utility.items() if worth and name in rewards},
-            "level": settings.level,
-            "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
-        },
-    )
+    return {
+        "requests": len(requests),
+        "rows": len(requests.rows),
+        "exploration": cast("Exploration", settings.exploration).label,
+        "candidates": settings.candidates,
+        "candidates_of_a_request": [int(sizes.min()), int(sizes.max())],
+        "blank": list(settings.blank),
+        "rows_known": {name: int(each.known.sum()) for name, each in rewards.items()},
+        "utility": {name: worth for name, worth in settings.utility.items() if worth and name in rewards},
+        "level": settings.level,
+        "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
+    }
 
 
 def _same_log(plan: Plan, prepared: PreparedRun) -> Log:

@@ -39,6 +39,8 @@ def answered(values: pd.DataFrame, about: Mapping[str, Any]) -> Iterator[str]:
             if gain["status"] == "ok":
                 line += f"; minus behavior {_interval(gain)}"
             yield line
+        if objective == "retention":
+            yield "  (one slot at a time; what whole slates or weeks of them change, ask holdfast simulate)"
 
 
 def doubts(about: Mapping[str, Any]) -> Iterator[str]:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from holdfast.app.report.fusion_content import FusionSection
+
 Tone = Literal["good", "mixed", "bad", "unclear"]
 CalibrationKind = Literal["probability", "seconds", "by_day"]
 
@@ -98,7 +100,7 @@ class LearningSection:
 
     Attributes:
         curves: ``epoch`` and columns named ``train/QUANTITY`` and ``validation/QUANTITY``; a panel is drawn
-            for each quantity.
+            for each quantity. Columns ``gates/GATE/EXPERT`` and ``gates/GATE/entropy`` are drawn as such.
         best_epoch: the epoch whose weights were kept; None where none was better than another.
         criterion: what decided that.
         note: how training ended.
@@ -199,6 +201,24 @@ class CounterfactualSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StressSection:
+    """What was left of a ranker when conditions changed; see docs/stress.md.
+
+    Attributes:
+        scenarios: ``injector``, ``kind``, ``drift``, ``severity``, ``output``, ``metric``, ``value``,
+            ``low``, ``high``, ``clean``, ``reference``, ``skill``, ``reference_skill``, ``lift`` and
+            their ends.
+        days: ``model``, ``days_since_training``, ``output``, ``metric``, ``value``, ``low``,
+            ``high``, ``reference``.
+        summary: as ``stress.json`` holds it.
+    """
+
+    scenarios: pd.DataFrame
+    days: pd.DataFrame
+    summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportContent:
     """Everything on the page. A part that is None or empty is replaced by a line that says that it is absent.
 
@@ -218,10 +238,13 @@ class ReportContent:
         calibration: for each objective, one.
         daily: ``day``, ``metric``, ``value`` and, where known, ``low`` and ``high``; one row a day
             and metric.
+        fusion: what was fitted after training, and what other fusions would give.
         counterfactual: what policies would have earned on the logged requests.
         closed_loop: contenders serving a world, day by day.
+        stress: a section a suite.
         absent: why a part is not there, by its name: an objective, or ``results``, ``daily``,
-            ``counterfactual``, ``closed_loop``, ``learning``, ``data``, ``propensity``, ``bundle``.
+            ``counterfactual``, ``closed_loop``, ``stress``, ``learning``, ``data``, ``propensity``,
+            ``bundle``.
         command: what was typed.
         config: the resolved settings as YAML.
         manifest: versions, fingerprint, seeds, machine; nested mappings of plain values.
@@ -238,8 +261,10 @@ class ReportContent:
     interval_note: str = ""
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
     daily: pd.DataFrame = field(default_factory=pd.DataFrame)
+    fusion: FusionSection | None = None
     counterfactual: CounterfactualSection | None = None
     closed_loop: ClosedLoopSection | None = None
+    stress: Sequence[StressSection] = ()
     learning: LearningSection | None = None
     data: DataSection | None = None
     propensity: PropensitySection | None = None

@@ -20,6 +20,7 @@ from holdfast.app.report.svg import MUTED, SERIES, STYLE, inline_svg
 BEHAVIOR = "behavior"
 LOGGED_MEAN = "logged_mean"
 CAN, CANNOT = "yes", "no"
+UNKNOWN, RETURNS = "unknown", "retention"
 
 
 @dataclass(frozen=True)
@@ -82,29 +83,44 @@ def counterfactual_view(section: CounterfactualSection) -> CounterfactualView:
         note=(
             f"Intervals at {section.about['level']:.0%}, robust to users. A value is that of items in their "
             "slots, one at a time: it does not see what a slate's items do to each other, nor what a long "
-            "run under the policy would change. The mean weight should be 1."
+            "run under the policy would change. A return the next day follows from the whole slate, so what "
+            "one slot changes of it is a part of what the policy would; neither says whether users stay. "
+            "The mean weight should be 1."
         ),
     )
 
 
 def counterfactual_title(section: CounterfactualSection) -> str:
-    """The verdict in a line: what the model would have had more of, what less, and what nobody knows."""
+    """The verdict in a line: what the model would have had more of, what less, and what nobody knows.
+
+    A return is not among what a slot earns: it follows from the slate, and is said apart.
+    """
     found: dict[str, list[str]] = {}
     for objective in dict.fromkeys(section.values["objective"]):
         found.setdefault(_word(section, objective), []).append(objective)
     policy = section.about["policies"][0]
-    if list(found) == ["unknown"]:
+    unknown = found.pop(UNKNOWN, [])
+    if not found:
         return f"The log cannot say what {policy!r} would have earned"
-    words = [f"{word} {' and '.join(names)}" for word, names in found.items() if word != "unknown"]
-    said = f"Against the behavior policy, {policy!r} would have had {', '.join(words)}"
-    return said + (f"; of {' and '.join(found['unknown'])} the log cannot say" if "unknown" in found else "")
+    returns = next((word for word, names in found.items() if RETURNS in names), "")
+    words = [
+        f"{word} {' and '.join(kept)}"
+        for word, names in found.items()
+        if (kept := [name for name in names if name != RETURNS])
+    ]
+    parts = [f"{policy!r} would have had {', '.join(words)}"] if words else []
+    if returns:
+        parts.append(f"filling one slot at a time, {returns.replace('less', 'fewer')} returns the next day")
+    if unknown:
+        parts.append(f"of {' and '.join(unknown)} the log cannot say")
+    return "Against the behavior policy, " + "; ".join(parts)
 
 
 def _word(section: CounterfactualSection, objective: str) -> str:
     policy = section.about["policies"][0]
     row = _row(section, policy=policy, objective=objective, versus=BEHAVIOR)
     if row is None or row["status"] != "ok":
-        return "unknown"
+        return UNKNOWN
     if row["low"] > 0.0:
         return "more"
     return "less" if row["high"] < 0.0 else "no clear difference in"

@@ -11,10 +11,14 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from holdfast.app.report import numerals, plots
+from holdfast.app.report.balance import balance_view
 from holdfast.app.report.closed_loop.view import loop_view
 from holdfast.app.report.content import ReportContent
 from holdfast.app.report.counterfactual import counterfactual_view
+from holdfast.app.report.fusion import fusion_view
+from holdfast.app.report.gates import gates_view
 from holdfast.app.report.metric_lines import metric_table
+from holdfast.app.report.stress import stress_view
 from holdfast.app.report.svg import inline_svg
 
 OBJECTIVES = {
@@ -61,9 +65,11 @@ def build_report(content: ReportContent) -> str:
         loop_first=loop is not None and not content.metrics,
         loop_is_the_verdict=loop is not None and loop.verdict == content.verdict,
         looks={entry.name: entry.css for entry in loop.legend} if loop is not None else {},
+        fusion=None if content.fusion is None else fusion_view(content.fusion),
         counterfactual=None
         if content.counterfactual is None
         else counterfactual_view(content.counterfactual),
+        stress=[stress_view(section) for section in content.stress],
         daily=_daily(content),
         learning=_learning(content),
         timeline=_timeline(content),
@@ -106,7 +112,8 @@ def _learning(content: ReportContent) -> Markup | str:
     if section is None or section.curves.empty or not any("/" in name for name in section.curves.columns):
         return ""
     figure = plots.learning_curves(section.curves, best_epoch=section.best_epoch)
-    return inline_svg(figure, name="learning", description="training and validation losses by epoch")
+    curves = inline_svg(figure, name="learning", description="training and validation losses by epoch")
+    return curves + balance_view(section) + gates_view(section)
 
 
 def _timeline(content: ReportContent) -> Markup | str:

@@ -27,7 +27,9 @@ LOG_RATIO = 20.0
 
 def learning_curves(curves: pd.DataFrame, *, best_epoch: int | None) -> Figure:
     """Training and validation losses by epoch, a panel for each quantity; see ``LearningSection``."""
-    quantities = list(dict.fromkeys(name.split("/", 1)[1] for name in curves.columns if "/" in name))
+    # Other things are logged by epoch too, and have pictures of their own.
+    losses = [name for name in map(str, curves.columns) if name.startswith(("train/", "validation/"))]
+    quantities = list(dict.fromkeys(name.split("/", 1)[1] for name in losses))
     with mpl.rc_context(STYLE):
         figure, places = panels(len(quantities), height=200)
         for panel, quantity in zip(places, quantities, strict=True):
@@ -56,7 +58,7 @@ def _mark_best(panel: Axes, curves: pd.DataFrame, name: str, best_epoch: int) ->
 def calibration(content: Calibration) -> Figure:
     """Predicted beside observed, against the diagonal or over days; see ``Calibration``."""
     with mpl.rc_context(STYLE):
-        figure = _figure(THIRD_WIDTH, 262)
+        figure = figure_of(THIRD_WIDTH, 262)
         panel = figure.add_subplot()
         if content.kind == "by_day":
             _by_day(panel, content.table)
@@ -149,7 +151,7 @@ def daily(table: pd.DataFrame) -> Figure:
 def timeline(windows: pd.DataFrame) -> Figure:
     """The windows along time, and the moments at which their labels are looked at."""
     with mpl.rc_context(STYLE):
-        figure = _figure(FULL_WIDTH, 50 + 34 * len(windows))
+        figure = figure_of(FULL_WIDTH, 50 + 34 * len(windows))
         panel = figure.add_subplot()
         for row, window in enumerate(windows.itertuples()):
             start, end, as_of = (pd.Timestamp(getattr(window, key)) for key in ("start", "end", "as_of"))
@@ -177,11 +179,12 @@ def _date_axis(panel: Axes, *, most: int) -> None:
 def panels(count: int, *, height: int) -> tuple[Figure, list[Axes]]:
     """A figure with places for so many panels, two in a row."""
     rows = max(1, math.ceil(count / 2))
-    figure = _figure(FULL_WIDTH, height * rows + 20)
+    figure = figure_of(FULL_WIDTH, height * rows + 20)
     return figure, [figure.add_subplot(rows, 2, index + 1) for index in range(count)]
 
 
-def _figure(width: int, height: int) -> Figure:
+def figure_of(width: int, height: int) -> Figure:
+    """An empty figure of so many pixels, to be drawn on with ``STYLE``."""
     size = (width / PIXELS_PER_INCH, height / PIXELS_PER_INCH)
     spacing = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.1, wspace=0.06, hspace=0.06)
     return Figure(figsize=size, dpi=PIXELS_PER_INCH, layout=spacing)

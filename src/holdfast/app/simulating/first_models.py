@@ -61,7 +61,7 @@ class FirstModels:
 
     def _found_or_made(self, members: int) -> Trained:
         if self.own is not None and members == 1:
-            return Trained(self.prepared.encoder(), (self.own(),))
+            return Trained(self.prepared.encoder(), (self.own(),), (self.plan.fusion,))
         trainer = Trainer(self.plan, members, self.say)
         folder = self.folder / f"members_{members}"
         wanted, written = dict(self.recipe()), folder / RECIPE

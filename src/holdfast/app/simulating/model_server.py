@@ -143,7 +143,7 @@ class RetrainedServer(ModelServer):
             settings,
             publication=publication,
             features=features,
-            models=row_models(first, trainer.plan),
+            models=row_models(first),
             outputs=outputs_of(trainer.plan),
         )
 
@@ -172,7 +172,7 @@ class RetrainedServer(ModelServer):
             self._trained = self._trainer.anew(log, history, windows=windows, folder=folder, seed=seed)
         self._trained_on = day
         self._version += 1
-        self._serve(row_models(self._trained, self._trainer.plan))
+        self._serve(row_models(self._trained))
         return self.policy
 
     def kept(self) -> dict[str, Array]:
@@ -185,12 +185,15 @@ class RetrainedServer(ModelServer):
         self._trained_on = int(kept["trained_on"])
         if self._trained_on != NOT_TRAINED_AGAIN:
             self._trained = self._trainer.load(self._folder / f"day_{self._trained_on:05d}")
-            self._serve(row_models(self._trained, self._trainer.plan))
+            self._serve(row_models(self._trained))
 
 
-def row_models(trained: Trained, plan: Plan) -> list[RowModel]:
+def row_models(trained: Trained) -> list[RowModel]:
     """Trained models as models of rows."""
-    return [EagerScorer(ranker, plan.fusion, trained.encoder) for ranker in trained.rankers]
+    return [
+        EagerScorer(ranker, fusion, trained.encoder)
+        for ranker, fusion in zip(trained.rankers, trained.fusions, strict=True)
+    ]
 
 
 def outputs_of(plan: Plan) -> dict[str, str]:

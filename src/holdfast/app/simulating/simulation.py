@@ -192,7 +192,7 @@ class _World:
             return ModelServer(
                 name,
                 contender,
-                models=row_models(first, self._plan),
+                models=row_models(first),
                 outputs=outputs_of(self._plan),
                 **shared,
             )
@@ -249,7 +249,8 @@ class _World:
 
 def model_recipe(plan: Plan, fit: Path) -> dict[str, Any]:
     """All that the models of a run, and those trained like it, depend on."""
-    model = ("ranker", "mixture", "heads", "fusion", "optimizer", "trainer")
+    model = ("ranker", "sequence", "interaction", "mixture", "heads", "optimizer", "trainer")
+    after_training = ("calibration", "fusion")
     objective = ("propensity", "weighting", "estimator", "balance")
     from holdfast.training.checkpoints import BEST  # Lightning takes seconds to import
 
@@ -257,7 +258,7 @@ def model_recipe(plan: Plan, fit: Path) -> dict[str, Any]:
     return {
         **{
             name: described(getattr(plan, name))
-            for name in (*model, *objective, "history", "encoder", "split")
+            for name in (*model, *after_training, *objective, "history", "encoder", "split")
         },
         "run_seed": plan.settings.seed,
         "horizon_days": plan.settings.horizon_days,

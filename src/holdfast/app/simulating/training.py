@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from holdfast.app.calibration.after_training import (
+    Calibrated,
+    fit_after_training,
+    fits_after_training,
+    load_calibrated,
+    save_calibrated,
+)
 from holdfast.app.composition import Plan
 from holdfast.app.head_fitting import dwell_population, fit_heads, load_heads, save_heads
 from holdfast.app.new_ranker import new_ranker
 from holdfast.app.prepared_run import usable_heads
 from holdfast.core.errors import UserError
+from holdfast.core.protocols import Fusion
 from holdfast.core.random import derive_seed
 from holdfast.data.encoded import EncodedWindow
 from holdfast.data.encoder import Encoder, load_encoder
@@ -24,7 +32,7 @@ from holdfast.training.settings import TrainerSettings
 if TYPE_CHECKING:  # Lightning takes seconds to import
     from holdfast.training.progress import Progress as FitProgress
 
-ENCODER = "encoder"
+ENCODER, CALIBRATED = "encoder", "calibrated"
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,8 @@ class Trained:
 
     encoder: Encoder
     rankers: tuple[Ranker, ...]
+    fusions: tuple[Fusion, ...]
+    """Of each member."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +91,10 @@ class Trainer:
             new_ranker(self.plan, encoder, heads, seed=member_seed(seed, member))
             for member in range(self.members)
         )
-        trained = Trained(encoder, rankers)
         trainer = self._settings(self.plan.trainer.max_epochs)
-        self._fit(trained, prepared.encoded, judged, folder=folder, seed=seed, settings=trainer)
-        return trained
+        return self._fit(
+            encoder, rankers, prepared.encoded, judged, folder=folder, seed=seed, settings=trainer
+        )
 
     def further(
         self,
@@ -107,10 +117,8 @@ class Trainer:
         copies = tuple(new_ranker(self.plan, before.encoder, heads, seed=0) for _ in before.rankers)
         for copy, ranker in zip(copies, before.rankers, strict=True):
             copy.load_state_dict(ranker.state_dict())
-        trained = Trained(before.encoder, copies)
         settings = self._settings(max_epochs)
-        self._fit(trained, *encoded, folder=folder, seed=seed, settings=settings)
-        return trained
+        return self._fit(before.encoder, copies, *encoded, folder=folder, seed=seed, settings=settings)
 
     def more_members(
         self,
@@ -127,24 +135,37 @@ class Trainer:
             new_ranker(self.plan, encoder, first.heads, seed=member_seed(seed, member))
             for member in range(1, self.members)
         )
-        trained = Trained(encoder, (first, *others))
         settings = self._settings(self.plan.trainer.max_epochs)
-        self._fit(trained, train, validation, folder=folder, seed=seed, settings=settings, trained_already=1)
-        return trained
+        return self._fit(
+            encoder,
+            (first, *others),
+            train,
+            validation,
+            folder=folder,
+            seed=seed,
+            settings=settings,
+            trained_already=1,
+        )
 
     def load(self, folder: Path) -> Trained:
         """The models that one of the other methods left in a folder."""
         from holdfast.training.checkpoints import load_best
 
         encoder = load_encoder(folder / ENCODER)
-        rankers = []
+        rankers, fusions = [], []
         objectives = tuple((folder / "objectives.txt").read_text(encoding="utf-8").split())
         heads = load_heads(folder, self.plan.heads, objectives)
         for member in range(self.members):
             ranker = new_ranker(self.plan, encoder, heads, seed=0)
-            ranker.load_state_dict(load_best(_member_folder(folder, member)))
+            place = _member_folder(folder, member)
+            ranker.load_state_dict(load_best(place))
+            calibrated = Calibrated(None, self.plan.fusion, {})
+            if fits_after_training(self.plan):
+                calibrated = load_calibrated(place / CALIBRATED, self.plan)
+            ranker.calibration = calibrated.calibration
             rankers.append(ranker.eval())
-        return Trained(encoder, tuple(rankers))
+            fusions.append(calibrated.fusion)
+        return Trained(encoder, tuple(rankers), tuple(fusions))
 
     def _encoded(self, log: Log, window: Window, history: History, encoder: Encoder) -> EncodedWindow:
         return prepare_window(
@@ -163,7 +184,8 @@ class Trainer:
 
     def _fit(
         self,
-        trained: Trained,
+        encoder: Encoder,
+        rankers: Sequence[Ranker],
         train: EncodedWindow,
         validation: EncodedWindow,
         *,
@@ -171,15 +193,19 @@ class Trainer:
         seed: int,
         settings: TrainerSettings,
         trained_already: int = 0,
-    ) -> None:
+    ) -> Trained:
+        """Train each member, and then calibrate it and learn its fusion as the run does."""
         from holdfast.training.checkpoints import LAST, save_weights
         from holdfast.training.fit import fit
 
         plan = self.plan
-        for member, ranker in enumerate(trained.rankers):
+        fusions: list[Fusion] = []
+        for member, ranker in enumerate(rankers):
             place = _member_folder(folder, member)
             if member < trained_already:
                 save_weights(ranker.state_dict(), place)
+                # The plan of a simulation has the fusion that the run's own model is served with.
+                fusions.append(self._keep(place, Calibrated(ranker.calibration, plan.fusion, {})))
                 continue
             fit(
                 ranker,
@@ -196,10 +222,18 @@ class Trainer:
                 on_progress=self._progress(member),
             )
             (place / LAST).unlink(missing_ok=True)
-        trained.encoder.save(folder / ENCODER)
-        save_heads(folder, trained.rankers[0].heads)
-        objectives = " ".join(trained.rankers[0].objectives)
+            fitted = fit_after_training(plan, ranker, train, validation, encoder)
+            fusions.append(self._keep(place, fitted))
+        encoder.save(folder / ENCODER)
+        save_heads(folder, rankers[0].heads)
+        objectives = " ".join(rankers[0].objectives)
         (folder / "objectives.txt").write_text(objectives, encoding="utf-8")
+        return Trained(encoder, tuple(rankers), tuple(fusions))
+
+    def _keep(self, place: Path, calibrated: Calibrated) -> Fusion:
+        if fits_after_training(self.plan):
+            save_calibrated(place / CALIBRATED, self.plan, calibrated)
+        return calibrated.fusion
 
     def _progress(self, member: int) -> Callable[[FitProgress], None]:
         which = f"member {member + 1}/{self.members}, " if self.members > 1 else ""

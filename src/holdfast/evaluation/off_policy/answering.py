@@ -6,6 +6,7 @@ C cells, E estimates, J candidates of a tuned estimator.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import pandas as pd
 from holdfast.evaluation.off_policy.bookkeeping import PlainMean
 from holdfast.evaluation.off_policy.columns import Cell
 from holdfast.evaluation.off_policy.estimators import Estimator
-from holdfast.evaluation.off_policy.joint_estimate import gather_joint_estimate
+from holdfast.evaluation.off_policy.joint_estimate import ROUNDING, gather_joint_estimate
 from holdfast.evaluation.off_policy.moments import Moments, gather_moments
 from holdfast.evaluation.off_policy.overlap import Overlap
 from holdfast.evaluation.off_policy.question import BEHAVIOR, REFERENCES, Question, describe_setting_of
@@ -106,37 +107,55 @@ def _choose(
     moments: Moments,
     cells: Sequence[Cell],
     places: Mapping[Cell, int],
-) -> Estimator:
+) -> Choice:
     """The estimator itself, or the candidate that the log favours."""
     if not isinstance(estimator, Tuned):
-        return estimator
+        return Choice(estimator)
     candidates = estimator.candidates()
     mine = [places[Cell(policy, objective, candidate)] for candidate in candidates]
     values = moments.values(cells)
     part = moments.restrict(mine)
     variances = part.variances([cells[index] for index in mine])
+    full = next(each.reference for each in candidates if each.reference)
+    moved = values[mine] - values[places[Cell(policy, objective, REFERENCES[full])]]
     if estimator.method == "slope":
         best = choose_by_slope(values[mine], variances, num_rows=moments.num_rows, delta=estimator.delta)
-        return candidates[best]
-    full = next(each.reference for each in candidates if each.reference)
-    reference = places[Cell(policy, objective, REFERENCES[full])]
-    best = choose_by_error(
-        variances,
-        values[reference] - values[mine],
-        num_rows=moments.num_rows,
-        mean_square_weight=float(values[places[Cell(policy, objective, PlainMean("squared_weight"))]]),
-        largest=moments.weights[policy].largest,
-        delta=estimator.delta,
-    )
-    return candidates[best]
+    else:
+        best = choose_by_error(
+            variances,
+            -moved,
+            num_rows=moments.num_rows,
+            mean_square_weight=float(values[places[Cell(policy, objective, PlainMean("squared_weight"))]]),
+            largest=moments.weights[policy].largest,
+            delta=estimator.delta,
+        )
+    # What moves a value by rounding alone does not move it.
+    still = np.abs(moved) <= ROUNDING * np.abs(values[mine]).max()
+    rejected = estimator.needs == "model" and bool(still[best]) and not bool(still.all())
+    return Choice(candidates[best], reference=full if rejected else "")
 
 
-Chosen = Mapping[tuple[str, str, str], Estimator]
+@dataclass(frozen=True)
+class Choice:
+    """What stands for an estimator in one row.
+
+    Attributes:
+        estimator: itself, or the candidate that the log favours.
+        reference: name of the estimator with full weights where that is what tuning came back to, because it
+            disagreed with every reduced form; empty otherwise.
+    """
+
+    estimator: Estimator
+    reference: str = ""
+
+
+Chosen = Mapping[tuple[str, str, str], Choice]
 
 
 def _final_cells(question: Question, chosen: Chosen) -> list[Cell]:
     cells: dict[Cell, None] = {}
-    for (policy, objective, _), estimator in chosen.items():
+    for (policy, objective, _), choice in chosen.items():
+        estimator = choice.estimator
         cells[Cell(policy, objective, estimator)] = None
         if estimator.reference:
             cells[Cell(policy, objective, REFERENCES[estimator.reference])] = None
@@ -170,6 +189,7 @@ def _row_asked(
 ) -> Asked:
     coefficients, bias = np.zeros(len(places)), np.zeros(len(places))
     used: list[Cell] = []
+    came_back_to: list[str] = []
 
     def add(who: str, sign: float) -> None:
         for objective, weight in weights.items():
@@ -178,7 +198,10 @@ def _row_asked(
                     sign * weight
                 )
                 continue
-            estimator = chosen[who, objective, label]
+            choice = chosen[who, objective, label]
+            estimator = choice.estimator
+            if choice.reference:
+                came_back_to.append(choice.reference)
             cell = Cell(who, objective, estimator)
             used.append(cell)
             coefficients[places[cell]] += sign * weight
@@ -196,6 +219,7 @@ def _row_asked(
         label=label,
         setting=_setting(used),
         cells=tuple(used),
+        came_back_to=came_back_to[0] if came_back_to else "",
         objectives=dict(weights),
         coefficients=coefficients,
         bias_coefficients=bias,

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pandas as pd
 
 from holdfast.core.errors import UserError
 from holdfast.evaluation.off_policy.asking import Options, ask, read_log
+from holdfast.evaluation.off_policy.estimator_names import ESTIMATORS, resolve_estimators
 from holdfast.evaluation.off_policy.estimators import Estimator
 from holdfast.evaluation.off_policy.extraction import extract_columns
 from holdfast.evaluation.off_policy.feedback import FeedbackColumns
 from holdfast.evaluation.off_policy.intervals import Intervals
+from holdfast.evaluation.off_policy.keywords import Keywords, shared_options
 from holdfast.evaluation.off_policy.overlap import Overlap
 from holdfast.evaluation.off_policy.question import BEHAVIOR
 from holdfast.evaluation.off_policy.streaming import FrameFunction, answer_from_parquet
@@ -31,7 +33,7 @@ def evaluate(
     feedback: pd.DataFrame,
     policy_probabilities: Any,
     reward_model: Any = None,
-    estimators: Sequence[Estimator | Tuned] | None = None,
+    estimators: Sequence[Estimator | Tuned | str] | None = None,
     *,
     action: str = "action",
     propensity: str = "propensity",
@@ -56,7 +58,8 @@ def evaluate(
         reward_model: a ``RewardModel`` to cross-fit by user (or row); None for ``RidgeRewardModel()``;
             ``False`` for none; or predictions made elsewhere, without having seen these rows: ``[N, A]`` for
             one objective, or a mapping from objectives to ``[N, A]`` or ``PredictedRewards``.
-        estimators: which; None for all that the log allows.
+        estimators: which, as objects or by name (``"dr"``, with usual settings); None for all that the log
+            allows.
         action: column of the logged action.
         propensity: column of the chance with which it was chosen.
         rewards: column or columns of outcomes, one objective each.
@@ -80,20 +83,28 @@ def evaluate(
     Raises:
         UserError: the feedback or the probabilities are impossible, or something needed is missing.
     """
+    asked: Keywords = {
+        "action": action,
+        "propensity": propensity,
+        "rewards": rewards,
+        "user": user,
+        "slot": slot,
+        "context": context,
+        "actions": actions,
+        "utilities": utilities,
+        "intervals": intervals,
+        "trust": trust,
+    }
     return ask(
         feedback,
         {EVALUATION: policy_probabilities},
         Options(
             baseline=None,
-            columns=feedback_columns(action, propensity, rewards, user, slot, context),
             reward_model=reward_model,
             mrdr_reward_model=mrdr_reward_model,
             balanced_weights={} if balanced_weights is None else {EVALUATION: balanced_weights},
-            estimators=estimators,
-            actions=actions,
-            utilities=utilities or {},
-            intervals=intervals or Intervals(),
-            trust=trust or Trust(),
+            estimators=resolve_estimators(estimators, ESTIMATORS),
+            **shared_options(asked, function="evaluate"),
         ),
     )
 
@@ -102,43 +113,22 @@ def compare(
     feedback: pd.DataFrame,
     policies: Mapping[str, Any],
     reward_model: Any = None,
-    estimators: Sequence[Estimator | Tuned] | None = None,
+    estimators: Sequence[Estimator | Tuned | str] | None = None,
     *,
     baseline: str | None = BEHAVIOR,
-    action: str = "action",
-    propensity: str = "propensity",
-    rewards: str | Sequence[str] = "reward",
-    user: str | None = "user_id",
-    slot: str | None = "slot",
-    context: Sequence[str] = (),
-    actions: Sequence[object] | None = None,
     balanced_weights: Mapping[str, Any] | None = None,
-    utilities: Mapping[str, Mapping[str, float]] | None = None,
-    intervals: Intervals | None = None,
-    trust: Trust | None = None,
+    **asked: Unpack[Keywords],
 ) -> pd.DataFrame:
     """Paired differences of several policies from one of them, or from the policy that logged.
 
     Both values come from the same rows, so what they share cancels.
 
     Args:
-        feedback: as in ``evaluate``.
+        feedback: this, and whatever is not named here, as in ``evaluate``.
         policies: by name, probabilities as in ``evaluate``.
-        reward_model: as in ``evaluate``.
-        estimators: as in ``evaluate``.
         baseline: name of the policy to subtract; ``behavior`` for the logged mean; None for no difference,
             the values of all policies in one table.
-        action: as in ``evaluate``.
-        propensity: as in ``evaluate``.
-        rewards: as in ``evaluate``.
-        user: as in ``evaluate``.
-        slot: as in ``evaluate``.
-        context: as in ``evaluate``.
-        actions: as in ``evaluate``.
-        balanced_weights: by policy, as in ``evaluate``.
-        utilities: as in ``evaluate``.
-        intervals: as in ``evaluate``.
-        trust: as in ``evaluate``.
+        balanced_weights: by policy.
 
     Returns:
         As ``evaluate``, a row per policy, objective and estimator; ``value`` is policy minus baseline.
@@ -149,15 +139,10 @@ def compare(
         policies,
         Options(
             baseline=baseline,
-            columns=feedback_columns(action, propensity, rewards, user, slot, context),
             reward_model=reward_model,
-            mrdr_reward_model=None,
             balanced_weights=balanced_weights or {},
-            estimators=estimators,
-            actions=actions,
-            utilities=utilities or {},
-            intervals=intervals or Intervals(),
-            trust=trust or Trust(),
+            estimators=resolve_estimators(estimators, ESTIMATORS),
+            **shared_options(asked, function="compare"),
         ),
     )
 
@@ -166,19 +151,10 @@ def evaluate_parquet(
     path: str | Path | Sequence[str | Path],
     policies: FrameFunction | str | Mapping[str, FrameFunction | str],
     reward_model: Any = None,
-    estimators: Sequence[Estimator | Tuned] | None = None,
+    estimators: Sequence[Estimator | Tuned | str] | None = None,
     *,
     baseline: str | None = None,
-    action: str = "action",
-    propensity: str = "propensity",
-    rewards: str | Sequence[str] = "reward",
-    user: str | None = "user_id",
-    slot: str | None = "slot",
-    context: Sequence[str] = (),
-    actions: Sequence[object] | None = None,
-    utilities: Mapping[str, Mapping[str, float]] | None = None,
-    intervals: Intervals | None = None,
-    trust: Trust | None = None,
+    **asked: Unpack[Keywords],
 ) -> pd.DataFrame:
     """``evaluate`` for a log that does not fit into memory, with the same answer.
 
@@ -189,20 +165,12 @@ def evaluate_parquet(
         path: of a Parquet file, a folder of them, or several files.
         policies: a function from a data frame of logged rows to probabilities, in any form that ``evaluate``
             takes, or the column that holds the probability of the logged action; or a mapping of them by
-        name. reward_model: None or a ``RidgeRewardModel`` to cross-fit one; ``False`` for none; or a function
+            name.
+        reward_model: None or a ``RidgeRewardModel`` to cross-fit one; ``False`` for none; or a function
             from a data frame of logged rows to predictions, in any form that ``evaluate`` takes.
-        estimators: as in ``evaluate``.
         baseline: as in ``compare``; None for values.
-        action: as in ``evaluate``.
-        propensity: as in ``evaluate``.
-        rewards: as in ``evaluate``.
-        user: as in ``evaluate``.
-        slot: as in ``evaluate``.
-        context: as in ``evaluate``.
-        actions: as in ``evaluate``.
-        utilities: as in ``evaluate``.
-        intervals: as in ``evaluate``; the ends of bounded methods need 16 bytes a row.
-        trust: as in ``evaluate``.
+        asked: this, and whatever is not named here, as in ``evaluate``; the ends of bounded intervals need 24
+            bytes a row.
 
     Raises:
         UserError: as in ``evaluate``.
@@ -214,13 +182,9 @@ def evaluate_parquet(
         named,
         Options(
             baseline=baseline,
-            columns=feedback_columns(action, propensity, rewards, user, slot, context),
             reward_model=reward_model,
-            estimators=estimators,
-            actions=actions,
-            utilities=utilities or {},
-            intervals=intervals or Intervals(),
-            trust=trust or Trust(),
+            estimators=resolve_estimators(estimators, ESTIMATORS),
+            **shared_options(asked, function="evaluate_parquet"),
         ),
     )
 
@@ -249,25 +213,6 @@ def diagnose(
     )
     log, policies = read_log(feedback, {EVALUATION: policy_probabilities}, columns, actions=actions)
     return extract_columns(log, policies[EVALUATION]).overlap.overlap()
-
-
-def feedback_columns(
-    action: str,
-    propensity: str,
-    rewards: str | Sequence[str],
-    user: str | None,
-    slot: str | None,
-    context: Sequence[str],
-) -> FeedbackColumns:
-    """Column names as a user gives them."""
-    return FeedbackColumns(
-        action=action,
-        propensity=propensity,
-        rewards=(rewards,) if isinstance(rewards, str) else tuple(rewards),
-        user=user,
-        slot=slot,
-        context=tuple(context),
-    )
 
 
 def _check_baseline(policies: Mapping[str, Any], baseline: str | None) -> None:

@@ -17,6 +17,8 @@ from holdfast.core.errors import UserError
 
 SMALLEST_PROPENSITY = 1e-12
 """Below this a chance is no longer a fact about a sampler that draws 64-bit numbers."""
+LARGEST_REWARD = 1e50
+"""Above it the fourth powers that diagnostics need would overflow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +150,12 @@ def _action_codes(logged: pd.Series, actions: Sequence[object] | None) -> Ints:
     return values.astype(np.int64)
 
 
-def _numbers(column: pd.Series) -> Floats:
+def numbers(column: pd.Series) -> Floats:
+    """A column as numbers, NaN where one is missing.
+
+    Raises:
+        UserError: it holds something else.
+    """
     # Dates and texts would convert, into numbers that nobody meant.
     if not (pd.api.types.is_numeric_dtype(column) or column.dtype == object):
         raise UserError(f"column {column.name!r} is not numeric: it holds {column.dtype}")
@@ -159,7 +166,7 @@ def _numbers(column: pd.Series) -> Floats:
 
 
 def _checked_propensity(column: pd.Series, *, first_row: int) -> Floats:
-    values = _numbers(column)
+    values = numbers(column)
     bad = ~((values >= SMALLEST_PROPENSITY) & (values <= 1.0))
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
@@ -173,12 +180,27 @@ def _checked_propensity(column: pd.Series, *, first_row: int) -> Floats:
 
 
 def _checked_reward(column: pd.Series, *, first_row: int) -> Floats:
-    values = _numbers(column)
+    values = numbers(column)
+    check_rewards(values, column.name, first_row=first_row)
+    return values
+
+
+def check_rewards(values: Floats, name: object, *, first_row: int = 0, rows: str = "rows") -> None:
+    """Refuse rewards that are missing or too large to be reckoned with.
+
+    Raises:
+        UserError: names the column and the first row.
+    """
     bad = ~np.isfinite(values)
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
         raise UserError(
-            f"column {column.name!r}: {int(bad.sum())} of {values.size} rewards are missing or infinite, the "
-            f"first in row {first_row + first}. Leave out rows whose outcome is not known yet"
+            f"column {name!r}: {int(bad.sum())} of {values.size} rewards are missing or infinite, the first "
+            f"in row {first_row + first}. Leave out {rows} whose outcome is not known yet; do not fill in 0"
         )
-    return values
+    if values.size and float(np.abs(values).max()) > LARGEST_REWARD:
+        first = int(np.argmax(np.abs(values)))
+        raise UserError(
+            f"column {name!r}: the reward in row {first_row + first} is {float(values[first])!r}, and above "
+            f"{LARGEST_REWARD:g} squares overflow; set such rows aside, or give the column in a larger unit"
+        )

@@ -66,16 +66,6 @@ def mean_and_ratio(offset: Floats, numerator: Floats, denominator: Floats) -> Te
     return Terms((offset, numerator, denominator), _mean_and_ratio)
 
 
-def is_mean(formula: Formula) -> bool:
-    """Whether the estimate is the plain mean of one column, as bounds for means require."""
-    return formula is _only_mean
-
-
-def is_ratio(formula: Formula) -> bool:
-    """Whether the estimate is a ratio of two sums."""
-    return formula is _ratio
-
-
 def gradient(formula: Formula, means: Floats, weights: WeightRange) -> Floats:
     """Derivatives of an estimate by the means of its columns, exact to rounding.
 

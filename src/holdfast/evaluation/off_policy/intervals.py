@@ -11,10 +11,12 @@ GUARANTEED_METHODS = ("empirical_bernstein", "anytime")
 """Hold by proof, so that few or uneven rows make them wide and not wrong."""
 
 ESTIMATORS_OF_METHOD = {
-    "empirical_bernstein": ("ips", "snips"),
-    "clopper_pearson": ("ips",),
-    "anytime": ("ips",),
+    "empirical_bernstein": ("ips", "snips", "sips", "snsips", "iips", "rips"),
+    "clopper_pearson": ("ips", "sips", "iips", "rips"),
+    "anytime": ("ips", "sips", "iips", "rips"),
 }
+SELF_NORMALIZED = ("snips", "snsips")
+"""Of these estimators, those that divide by the mean weight."""
 MIN_RESAMPLES = 20
 
 
@@ -26,15 +28,16 @@ class Intervals:
         method: ``analytic`` (Student t on the delta method's standard error, robust to users where the log
             has them), ``bootstrap`` (percentiles of Poisson resamples of rows or users, the same for all
             estimators), or one of those for bounded rewards and independent rows: ``empirical_bernstein``
-            (IPS and SNIPS), ``clopper_pearson`` (IPS) and ``anytime`` (IPS; holds however often one looks).
+            (IPS and SNIPS; of slates SIPS, SNSIPS, IIPS and RIPS), ``clopper_pearson`` (without the
+            self-normalised ones) and ``anytime`` (likewise; holds however often one looks).
         level: in (0, 1).
         num_resamples: of the bootstrap, at least 20.
         seed: of the bootstrap and of the folds of reward models.
         largest_weight: largest weight that could have been logged, such as 1 over the smallest propensity
             that the behavior policy can have; ``empirical_bernstein`` and ``clopper_pearson`` need it,
-            because the largest one seen proves nothing.
-        reward_low: smallest reward possible, for bounded methods.
-        reward_high: largest reward possible, for bounded methods.
+            because the largest one seen proves nothing. Of slates: in any slot.
+        reward_low: smallest reward possible, for bounded methods; of a slot where the log is one of slates.
+        reward_high: largest reward possible, likewise.
     """
 
     method: str = "analytic"

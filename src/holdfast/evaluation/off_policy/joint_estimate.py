@@ -77,7 +77,7 @@ def gather_joint_estimate(
     values[broken], gradients[broken] = 0.0, 0.0
     undefined = (combinations[:, broken] != 0.0).any(axis=1)
     slopes = combinations @ gradients
-    clusters = _ClusterSums(slopes.shape[0])
+    clusters = ClusterSums(slopes.shape[0])
     fourth: Floats = np.zeros(slopes.shape[0])
     second: Floats = np.zeros((slopes.shape[0], slopes.shape[0]))
     sums = np.zeros((num_resamples, moments.means.size))
@@ -101,19 +101,29 @@ def gather_joint_estimate(
         num_units = influence.shape[1]
         second = influence @ influence.T
         fourth = _sum_of_fourth_powers(influence)
-    # What varies by rounding alone does not vary.
     noise = ROUNDING * np.abs(slopes) @ np.abs(moments.means)
-    still = np.diagonal(second) <= num_units * noise**2
-    second[still], second[:, still], fourth[still] = 0.0, 0.0, 0.0
-    variation = np.diagonal(second)
-    spread = num_units / (num_units - 1) if num_units > 1 else 1.0
+    covariance, informative = _spread(second, fourth, noise, num_units=num_units, num_rows=moments.num_rows)
     return JointEstimate(
         values=np.where(undefined, np.nan, combinations @ values),
-        covariance=second * (spread / moments.num_rows**2),
-        informative=np.divide(variation**2, fourth, out=np.zeros_like(fourth), where=fourth > 0.0),
+        covariance=covariance,
+        informative=informative,
         num_units=num_units,
         replicates=_replicates(cells, moments, combinations, sums, drawn),
     )
+
+
+def _spread(
+    second: Floats, fourth: Floats, noise: Floats, *, num_units: int, num_rows: int
+) -> tuple[Floats, Floats]:
+    """Covariance ``[E, E]`` and informative units ``[E]`` from sums of products and of fourth powers."""
+    # What varies by rounding alone does not vary.
+    still = np.diagonal(second) <= num_units * noise**2
+    second, fourth = second.copy(), np.where(still, 0.0, fourth)
+    second[still], second[:, still] = 0.0, 0.0
+    variation = np.diagonal(second)
+    factor = num_units / (num_units - 1) if num_units > 1 else 1.0
+    informative = np.divide(variation**2, fourth, out=np.zeros_like(fourth), where=fourth > 0.0)
+    return second * (factor / num_rows**2), informative
 
 
 def _sum_of_fourth_powers(influence: Floats) -> Floats:
@@ -139,7 +149,7 @@ def _replicates(
     return np.asarray(estimates)
 
 
-class _ClusterSums:
+class ClusterSums:
     """Sums over the rows of each cluster, whose rows may be anywhere in the log."""
 
     def __init__(self, num_estimates: int) -> None:
@@ -147,6 +157,7 @@ class _ClusterSums:
         self._sums: list[Floats] = [np.empty((num_estimates, 0))]
 
     def add(self, keys: NDArray[np.uint64], influence: Floats) -> None:
+        """More rows: their clusters ``[N]`` and values ``[E, N]``."""
         names, codes = np.unique(keys, return_inverse=True)
         self._keys.append(names)
         self._sums.append(_sums_by_code(codes, influence, names.size))

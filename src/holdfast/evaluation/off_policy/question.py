@@ -107,7 +107,8 @@ def _check_bounded(question: Question, allowed: Sequence[str]) -> None:
     if others or question.utilities or question.baseline is not None:
         raise UserError(
             f"intervals of method {method!r} exist for single values of the estimators {list(allowed)} only; "
-            "give estimators=[InversePropensity()] and no utilities, or another method"
+            "give estimators=[...] of these (such as InversePropensity()), no utilities and no baseline, or "
+            "another method"
         )
 
 

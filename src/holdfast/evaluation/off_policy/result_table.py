@@ -18,7 +18,11 @@ from holdfast.core.arrays import Floats
 from holdfast.evaluation.off_policy.bookkeeping import PlainMean
 from holdfast.evaluation.off_policy.bounded_intervals import bounded_interval
 from holdfast.evaluation.off_policy.columns import Cell
-from holdfast.evaluation.off_policy.intervals import BOUNDED_METHODS, GUARANTEED_METHODS
+from holdfast.evaluation.off_policy.intervals import (
+    BOUNDED_METHODS,
+    GUARANTEED_METHODS,
+    SELF_NORMALIZED,
+)
 from holdfast.evaluation.off_policy.joint_estimate import JointEstimate
 from holdfast.evaluation.off_policy.overlap import Overlap
 from holdfast.evaluation.off_policy.question import Question
@@ -52,6 +56,7 @@ class Asked:
         label: of the estimator.
         setting: of the estimator, in words.
         cells: that it is made of, apart from the behavior policy's.
+        came_back_to: the estimator with full weights that tuning came back to; empty if it did not.
         objectives: that it is made of, with their weights.
         coefficients: of all cells, ``[C]``.
         bias_coefficients: estimate minus its counterpart without bias, ``[C]``.
@@ -62,6 +67,7 @@ class Asked:
     label: str
     setting: str
     cells: tuple[Cell, ...]
+    came_back_to: str
     objectives: Mapping[str, float]
     coefficients: Floats
     bias_coefficients: Floats
@@ -177,6 +183,7 @@ def _evidence(index: int, asked: Asked, cell: Cell, gathered: Gathered) -> Evide
         reward_spread=spread,
         bias=float(joint.values[place]) if reduced else 0.0,
         bias_error=float(joint.standard_errors[place]) if reduced else 0.0,
+        came_back_to=asked.came_back_to,
     )
 
 
@@ -189,7 +196,7 @@ def _interval(
     if settings.method in BOUNDED_METHODS:
         cell = asked.cells[0]
         low, high = bounded_interval(
-            gathered.source, cell, settings=settings, ratio=cell.estimator.name == "snips"
+            gathered.source, cell, settings=settings, ratio=cell.estimator.name in SELF_NORMALIZED
         )
         if low > high:
             return None, None, "no value agrees with the log; the propensities must be wrong"

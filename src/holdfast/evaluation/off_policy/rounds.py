@@ -32,6 +32,28 @@ class WeightRange:
 
 
 @dataclass(frozen=True)
+class BoundedTerms:
+    """Weights and rewards as intervals for bounded rewards need them, ``K = 1`` where a row is not a slate.
+
+    The estimate is ``mean(sum_k w_k r_k)``.
+
+    Attributes:
+        weights: ``[K, N]``.
+        rewards: ``[K, N]``.
+        normaliser: by which a self-normalised estimate divides, ``[N]``.
+    """
+
+    weights: Floats
+    rewards: Floats
+    normaliser: Floats
+
+    def scaled(self, low: float, high: float) -> tuple[Floats, Floats]:
+        """``mean_k w_k x_k`` and ``mean_k w_k (1 - x_k)`` with rewards scaled to [0, 1], ``[N]`` each."""
+        scaled = (self.rewards - low) / (high - low)
+        return (self.weights * scaled).mean(axis=0), (self.weights * (1.0 - scaled)).mean(axis=0)
+
+
+@dataclass(frozen=True)
 class Rounds:
     """Logged rows under one evaluation policy and one objective.
 
@@ -90,6 +112,10 @@ class Rounds:
     def doubly_robust(self) -> Floats:
         """``dm + w (r - q)``."""
         return self.model_value + self.correction
+
+    def bounded_terms(self) -> BoundedTerms:
+        """What intervals for bounded rewards rest on."""
+        return BoundedTerms(self.weight[None, :], self.reward[None, :], self.weight)
 
 
 def _given(column: Floats | None, name: str) -> Floats:

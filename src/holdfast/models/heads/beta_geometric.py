@@ -88,7 +88,7 @@ class BetaGeometric:
         1 where some always come back at once and the others never.
         """
         back_BH, not_back_BH = self._log_hazard(parameters)
-        by_day_BH = 1.0 - torch.exp(torch.cumsum(not_back_BH, dim=1))
+        by_day_BH = -torch.expm1(torch.cumsum(not_back_BH, dim=1))
         return {
             "return_probability": by_day_BH[:, -1],
             "return_by_day": by_day_BH,
@@ -99,7 +99,7 @@ class BetaGeometric:
     def quantile(self, parameters: Tensor, level: float) -> Tensor:
         """First day by which the chance to be back is at least ``level``, ``[B]``; ``inf`` beyond H."""
         _, not_back_BH = self._log_hazard(parameters)
-        return first_day_reaching(1.0 - torch.exp(torch.cumsum(not_back_BH, dim=1)), level)
+        return first_day_reaching(-torch.expm1(torch.cumsum(not_back_BH, dim=1)), level)
 
     def _log_hazard(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
         r""":math:`\log h_d` and :math:`\log(1 - h_d)`, ``[B, H]`` each.

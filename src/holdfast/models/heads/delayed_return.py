@@ -103,5 +103,4 @@ class DelayedReturn:
 
     def _by_day(self, parameters: Tensor) -> Tensor:
         days_H = torch.arange(1, self.horizon_days + 1, dtype=parameters.dtype, device=parameters.device)
-        late_BH = torch.exp(-softplus(parameters[:, 1:]) * days_H)
-        return torch.sigmoid(parameters[:, :1]) * (1.0 - late_BH)
+        return torch.sigmoid(parameters[:, :1]) * -torch.expm1(-softplus(parameters[:, 1:]) * days_H)

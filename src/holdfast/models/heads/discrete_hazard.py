@@ -89,4 +89,5 @@ class DiscreteHazard:
 
     def _by_day(self, parameters: Tensor) -> Tensor:
         # A sum of logarithms: ONNX has a cumulative sum and no cumulative product.
-        return 1.0 - torch.exp(-torch.cumsum(softplus(parameters), dim=1))
+        # Not 1 - exp, which leaves a chance of one in a million no digits, and a product takes its logarithm.
+        return -torch.expm1(-torch.cumsum(softplus(parameters), dim=1))

@@ -1,20 +1,21 @@
 """Multi-gate mixture of experts.
 
-B rows, I input width, E experts, T objectives, O output width.
+B rows, E experts, T objectives, O output width.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from holdfast.core.protocols import MixtureModule
+from holdfast.core.representation import Representation, RepresentationShape
 from holdfast.models.dense import check_dropout, check_widths
+from holdfast.models.gating import check_num_experts, check_objectives, mix
+from holdfast.models.parallel import ParallelExperts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,61 +35,50 @@ class MMoE:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.num_experts < 1:
-            raise ValueError(f"num_experts is {self.num_experts}; a mixture needs at least 1 expert")
+        check_num_experts("num_experts", self.num_experts)
         check_widths("expert_widths", self.expert_widths)
         check_dropout("dropout", self.dropout)
 
-    def build(self, input_width: int, objectives: Sequence[str]) -> MixtureModule:
+    @property
+    def own_embeddings(self) -> bool:
+        """Every objective reads the shared embeddings."""
+        return False
+
+    def build(self, shape: RepresentationShape, objectives: Sequence[str]) -> MixtureModule:
         """A module with fresh weights, different in every expert."""
-        return GatedExperts(input_width, len(objectives), self)
+        return GatedExperts(shape.width, objectives, self)
 
 
 class GatedExperts(MixtureModule):
     """The module behind ``MMoE``."""
 
-    def __init__(self, input_width: int, num_objectives: int, settings: MMoE) -> None:
+    def __init__(self, input_width: int, objectives: Sequence[str], settings: MMoE) -> None:
         super().__init__()
-        widths = [input_width, *settings.expert_widths]
-        self.layers = nn.ModuleList(
-            ParallelLinear(settings.num_experts, before, after) for before, after in pairwise(widths)
+        check_objectives(objectives)
+        self.layers = ParallelExperts(
+            settings.num_experts, input_width, settings.expert_widths, dropout=settings.dropout
         )
-        self.dropout = nn.Dropout(settings.dropout)
-        self.gates = nn.Linear(input_width, num_objectives * settings.num_experts)
-        self.num_objectives = num_objectives
+        self.gates = nn.Linear(input_width, len(objectives) * settings.num_experts)
+        self.objectives = tuple(objectives)
         self.num_experts = settings.num_experts
-        self.output_width = widths[-1]
+        self.output_width = settings.expert_widths[-1]
 
-    def gate_weights(self, representation: Tensor) -> Tensor:
-        """How much each objective listens to each expert, ``[B, T, E]``; sums to 1 over the experts."""
-        logits = self.gates(representation).unflatten(-1, (self.num_objectives, self.num_experts))
-        return torch.softmax(logits, dim=-1)
+    @property
+    def gate_experts(self) -> dict[str, tuple[str, ...]]:
+        """One gate an objective, over all experts."""
+        experts = tuple(f"expert_{index}" for index in range(self.num_experts))
+        return dict.fromkeys(self.objectives, experts)
 
-    def forward(self, representation: Tensor) -> Tensor:
+    def gate_weights(self, representation: Representation) -> dict[str, Tensor]:
+        """How much each objective listens to each expert, ``[B, E]``; sums to 1 over the experts."""
+        return dict(zip(self.objectives, self._weights(representation).unbind(), strict=True))
+
+    def forward(self, representation: Representation) -> Tensor:
         """One mixture of the experts an objective, ``[T, B, O]``."""
-        hidden_EBO = representation.expand(self.num_experts, *representation.shape)
-        for layer in self.layers:
-            hidden_EBO = self.dropout(torch.relu(layer(hidden_EBO)))
-        gates_TEB1 = self.gate_weights(representation).permute(1, 2, 0).unsqueeze(-1)
-        # A sum over few experts: on a CPU faster than B tiny matrix products.
-        mixed_TBO = gates_TEB1[:, 0] * hidden_EBO[0]
-        for expert in range(1, self.num_experts):
-            mixed_TBO = torch.addcmul(mixed_TBO, gates_TEB1[:, expert], hidden_EBO[expert])
-        return mixed_TBO
+        experts_EBO: Tensor = self.layers(representation.shared)
+        return mix(self._weights(representation), experts_EBO)
 
-
-class ParallelLinear(nn.Module):
-    """One linear layer an expert, computed together: ``[E, B, I]`` to ``[E, B, O]``."""
-
-    def __init__(self, num_experts: int, input_width: int, output_width: int) -> None:
-        super().__init__()
-        # As nn.Linear does it; one draw for all experts, so no two of them are alike.
-        bound = 1.0 / math.sqrt(input_width)
-        self.weight = nn.Parameter(
-            torch.empty(num_experts, input_width, output_width).uniform_(-bound, bound)
-        )
-        self.bias = nn.Parameter(torch.empty(num_experts, 1, output_width).uniform_(-bound, bound))
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Each expert's layer on its own input."""
-        return torch.baddbmm(self.bias, inputs, self.weight)
+    def _weights(self, representation: Representation) -> Tensor:
+        """``[T, B, E]``."""
+        logits = self.gates(representation.shared).unflatten(-1, (len(self.objectives), self.num_experts))
+        return torch.softmax(logits, dim=-1).transpose(0, 1)

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from holdfast.core.protocols import MixtureModule
+from holdfast.core.representation import Representation, RepresentationShape
 from holdfast.models.dense import check_dropout, check_widths, dense_layers
+from holdfast.models.gating import check_objectives
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,21 +34,27 @@ class SharedBottom:
         check_widths("widths", self.widths)
         check_dropout("dropout", self.dropout)
 
-    def build(self, input_width: int, objectives: Sequence[str]) -> MixtureModule:
+    @property
+    def own_embeddings(self) -> bool:
+        """Every objective reads the shared embeddings."""
+        return False
+
+    def build(self, shape: RepresentationShape, objectives: Sequence[str]) -> MixtureModule:
         """A module with fresh weights."""
-        return SharedTrunk(input_width, len(objectives), self)
+        return SharedTrunk(shape.width, objectives, self)
 
 
 class SharedTrunk(MixtureModule):
     """The module behind ``SharedBottom``."""
 
-    def __init__(self, input_width: int, num_objectives: int, settings: SharedBottom) -> None:
+    def __init__(self, input_width: int, objectives: Sequence[str], settings: SharedBottom) -> None:
         super().__init__()
+        check_objectives(objectives)
         self.trunk = dense_layers(input_width, settings.widths, dropout=settings.dropout)
-        self.num_objectives = num_objectives
+        self.num_objectives = len(objectives)
         self.output_width = settings.widths[-1]
 
-    def forward(self, representation: Tensor) -> Tensor:
+    def forward(self, representation: Representation) -> Tensor:
         """The trunk's output once an objective, ``[T, B, O]``."""
-        shared_BO: Tensor = self.trunk(representation)
+        shared_BO: Tensor = self.trunk(representation.shared)
         return shared_BO.expand(self.num_objectives, *shared_BO.shape)

@@ -6,10 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from holdfast.evaluation.off_policy import COLUMNS, Intervals, PredictedRewards, Trust
+from holdfast.evaluation.off_policy import (
+    COLUMNS,
+    Intervals,
+    InversePropensity,
+    PredictedRewards,
+    Trust,
+    evaluate,
+)
 from holdfast.evaluation.off_policy.slates import (
     CascadeDoublyRobust,
     IndependentInversePropensity,
+    RewardInteractionInversePropensity,
+    SelfNormalizedSlateInversePropensity,
     SlateInversePropensity,
     SlateProbabilities,
     compare_slates,
@@ -327,11 +336,23 @@ def test_what_else_is_refused():
     refused("names a column that the log does not have", behavior=SlateProbabilities(marginal="propensity"))
     refused("one number for each of the 6 rows", behavior=SlateProbabilities(marginal=np.full(5, 0.5)))
     refused("is not numeric", hand_log().assign(click="yes"))
+    refused("squares overflow", hand_log().assign(click=1e80))
+    refused("several columns named", pd.concat([hand_log(), hand_log()[["click"]]], axis=1))
+    rare = SlateProbabilities(given_earlier=np.full(6, 1e-12), marginal="marginal")
+    certain = SlateProbabilities(given_earlier=np.ones(6), marginal="wanted_marginal")
+    refused(
+        "overflow",
+        pd.DataFrame({**hand_log(), "slot": [0, 1, 2, 3, 4, 5], "request_id": 1}).assign(
+            marginal=1e-12, wanted_marginal=1.0
+        ),
+        behavior=rare,
+        evaluation=certain,
+    )
     refused("different 'user_id'", hand_log().assign(user_id=[1, 2, 1, 1, 1, 1]))
     refused("need predictions", estimators=[CascadeDoublyRobust()])
     refused("one number for each of the 6 rows", predictions=PredictedRewards(np.ones(3), np.ones(3)))
     refused("missing or infinite", predictions=PredictedRewards(np.full(6, np.nan), np.ones(6)))
-    refused("do not exist for slates", intervals=Intervals(method="anytime"))
+    refused("exist for single values of the estimators", intervals=Intervals(method="anytime"))
     refused("is empty", estimators=[])
     refused("num_candidates is 1", num_candidates=1)
     with pytest.raises(ValueError, match="name at least one"):
@@ -368,3 +389,89 @@ def test_very_long_slates_do_not_overflow():
         frame, SlateProbabilities(given_earlier="w"), behavior=SlateProbabilities(given_earlier="p")
     )
     assert table.set_index("estimator")["value"]["sips"] == pytest.approx(20 * 1.1**20, rel=1e-9)
+
+
+def test_an_unknown_keyword_is_refused_as_python_would():
+    with pytest.raises(TypeError, match="compare_slates\\(\\) got an unexpected keyword argument 'reward'"):
+        compare_slates(hand_log(), {"new": WANTED}, behavior=LOGGED, reward="click")  # type: ignore[call-arg]
+
+
+BOUNDED = {
+    "empirical_bernstein": ["sips", "snsips", "iips", "rips"],
+    "clopper_pearson": ["sips", "iips", "rips"],
+    "anytime": ["sips", "iips", "rips"],
+}
+NAMED = {
+    "sips": SlateInversePropensity(),
+    "snsips": SelfNormalizedSlateInversePropensity(),
+    "iips": IndependentInversePropensity(),
+    "rips": RewardInteractionInversePropensity(),
+}
+
+
+def bounded(method: str, **options: float) -> Intervals:
+    return Intervals(method=method, largest_weight=None if method == "anytime" else 9.0, **options)
+
+
+@pytest.mark.parametrize("method", list(BOUNDED))
+def test_bounded_intervals_of_slates_of_one_slot_are_those_of_rows(method: str):
+    frame = many_slates(3).query("slot == 0")
+    chances = {name: frame[name].to_numpy() for name in ("wanted", "propensity")}
+    rows = evaluate(
+        frame.assign(action=frame["item_id"], reward=frame["click"].astype(float)),
+        chances["wanted"],
+        estimators=[InversePropensity()],
+        intervals=bounded(method),
+    ).iloc[0]
+    for family in ("slate", "marginal", "head"):
+        table = evaluate_slates(
+            frame,
+            SlateProbabilities(**{family: "wanted"}),
+            behavior=SlateProbabilities(**{family: "propensity"}),
+            estimators=[NAMED[{"slate": "sips", "marginal": "iips", "head": "rips"}[family]]],
+            intervals=bounded(method),
+        ).iloc[0]
+        assert list(table[["low", "high"]]) == pytest.approx(list(rows[["low", "high"]]), rel=1e-9)
+
+
+@pytest.mark.parametrize("method", list(BOUNDED))
+def test_bounded_intervals_hold_the_truth_and_shift_with_the_rewards(method: str):
+    """Every slot's truth is .6 .5 + .4 .3 + .2 .2 = .46, halved in slot 1."""
+    frame = many_slates(5)
+    for side in ("wanted", "propensity"):
+        frame[f"{side}_slate"] = frame.groupby("request_id")[side].transform("prod")
+        frame[f"{side}_head"] = frame.groupby("request_id")[side].cumprod()
+    given = {
+        "evaluation": SlateProbabilities(marginal="wanted", slate="wanted_slate", head="wanted_head"),
+        "behavior": SlateProbabilities(
+            marginal="propensity", slate="propensity_slate", head="propensity_head"
+        ),
+        "estimators": [NAMED[name] for name in BOUNDED[method]],
+    }
+    table = evaluate_slates(frame, **given, intervals=bounded(method))
+    assert (table["status"] == "ok").all()
+    assert ((table["low"] < 0.69) & (table["high"] > 0.69)).all()
+    assert ((table["low"] >= 0.0) & (table["high"] <= 2.0)).all()
+    assert (table["high"] - table["low"] < 1.6).all()
+    moved = evaluate_slates(
+        frame.assign(click=3.0 - 2.0 * frame["click"]),
+        **given,
+        intervals=bounded(method, reward_low=1.0, reward_high=3.0),
+    )
+    # Turned round, the other end is the one that is known.
+    wide = (table["high"] - table["low"]).to_numpy(float) * 2.0
+    assert (moved["high"] - moved["low"]).to_numpy(float) == pytest.approx(wide, rel=0.35)
+    assert ((moved["low"] < 6.0 - 2.0 * 0.69) & (moved["high"] > 6.0 - 2.0 * 0.69)).all()
+
+
+def test_bounded_intervals_of_slates_refuse_what_they_cannot_do():
+    frame = many_slates(0, num_slates=50)
+    sips = [IndependentInversePropensity()]
+    bernstein = bounded("empirical_bernstein")
+    with pytest.raises(ValueError, match="take slates as independent"):
+        evaluate_slates(frame.assign(user_id=1), **MARGINAL, estimators=sips, intervals=bernstein)
+    with pytest.raises(ValueError, match="outside reward_low"):
+        evaluate_slates(frame, **MARGINAL, rewards="dwell_seconds", estimators=sips, intervals=bernstein)
+    small = Intervals(method="empirical_bernstein", largest_weight=1.1)
+    with pytest.raises(ValueError, match=r"largest_weight is 1\.1, and .* has logged 1\.66667"):
+        evaluate_slates(frame, **MARGINAL, estimators=sips, intervals=small)

@@ -6,7 +6,8 @@ N rows, A actions, M joint embeddings.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Unpack, cast
 
 import numpy as np
 import pandas as pd
@@ -23,21 +24,34 @@ from holdfast.evaluation.off_policy.embeddings.estimators import (
     SelfNormalizedMarginalizedInversePropensity,
 )
 from holdfast.evaluation.off_policy.embeddings.predictions import predict_actions
+from holdfast.evaluation.off_policy.estimator_names import resolve_estimators
 from holdfast.evaluation.off_policy.estimators import Estimator
 from holdfast.evaluation.off_policy.evaluate import evaluate
 from holdfast.evaluation.off_policy.extraction import row_slices
-from holdfast.evaluation.off_policy.feedback import Feedback, FeedbackColumns, read_feedback
+from holdfast.evaluation.off_policy.feedback import Feedback, FeedbackColumns, numbers, read_feedback
 from holdfast.evaluation.off_policy.intervals import Intervals
+from holdfast.evaluation.off_policy.keywords import (
+    Keywords,
+    SharedKeywords,
+    check_keywords,
+    feedback_columns,
+)
 from holdfast.evaluation.off_policy.policy_probabilities import (
     PolicyProbabilities,
     action_labels,
     read_policy,
 )
 from holdfast.evaluation.off_policy.reward_predictions import NUM_FOLDS
-from holdfast.evaluation.off_policy.trust import Trust
 
 _EMBEDDING, _PROPENSITY = "embedding", "embedding_propensity"
 _TOLERANCE = 1e-5
+_EVERYTHING: tuple[Estimator, ...] = (
+    MarginalizedInversePropensity(),
+    SelfNormalizedMarginalizedInversePropensity(),
+    OffCEM(),
+)
+ESTIMATORS: Mapping[str, Estimator] = {each.name: each for each in _EVERYTHING}
+"""By name."""
 
 
 def evaluate_many_actions(
@@ -46,18 +60,10 @@ def evaluate_many_actions(
     *,
     behavior: Any,
     embeddings: Any,
-    estimators: Sequence[Estimator] | None = None,
+    estimators: Sequence[Estimator | str] | None = None,
     reward_model: Any = None,
-    action: str = "action",
     propensity: str | None = None,
-    rewards: str | Sequence[str] = "reward",
-    user: str | None = "user_id",
-    slot: str | None = "slot",
-    context: Sequence[str] = (),
-    actions: Sequence[object] | None = None,
-    utilities: Mapping[str, Mapping[str, float]] | None = None,
-    intervals: Intervals | None = None,
-    trust: Trust | None = None,
+    **asked: Unpack[SharedKeywords],
 ) -> pd.DataFrame:
     """What rewards would have been under another policy, where single actions are too many to be weighted.
 
@@ -74,22 +80,12 @@ def evaluate_many_actions(
         embeddings: of the actions, ``[A]`` or ``[A, d]`` (all dimensions together are one joint embedding),
             or ``EmbeddingByChance``. For OffCEM, clusters: ``[A]``.
         estimators: ``MarginalizedInversePropensity()``, ``SelfNormalizedMarginalizedInversePropensity()``,
-            ``OffCEM()``; None for all that the arguments allow.
+            ``OffCEM()``, or their names; None for all that the arguments allow.
         reward_model: for OffCEM: a ``RewardModel`` to cross-fit; None for ``PairwiseRewardModel`` with these
             clusters; ``False`` for none; or predictions made without these rows, ``[N, A]`` for one
-            objective,
-            or a mapping from objectives to them.
-        action: column of the logged action.
+            objective, or a mapping from objectives to them.
         propensity: column of the logged action's propensity, to be held against ``behavior``; None for none.
-        rewards: column or columns of outcomes.
-        user: column of the user; ignored where there is none.
-        slot: column of the slot; ignored where there is none.
-        context: columns that the reward model may look at.
-        actions: labels of the A actions; needed where actions are not numbered from 0 and no policy is a data
-            frame.
-        utilities: as in ``evaluate``.
-        intervals: as in ``evaluate``.
-        trust: as in ``evaluate``.
+        asked: whatever is not named here, as in ``evaluate``.
 
     Returns:
         As ``evaluate``.
@@ -97,55 +93,57 @@ def evaluate_many_actions(
     Raises:
         UserError: probabilities, embeddings and feedback do not fit each other, or are impossible.
     """
-    labels = actions
+    check_keywords("evaluate_many_actions", asked, SharedKeywords.__annotations__)
+    labels = asked.get("actions")
     for given in (evaluation, behavior):
         labels = labels if labels is not None else action_labels(given)
-    names = (rewards,) if isinstance(rewards, str) else tuple(rewards)
     policies = {
-        name: _all_actions(read_policy(given, name=name, num_rows=len(feedback), actions=labels))
+        name: _all_actions(
+            read_policy(given, name=name, num_rows=len(feedback), actions=labels, index=feedback.index)
+        )
         for name, given in (("evaluation", evaluation), ("behavior", behavior))
     }
+    asked_for = resolve_estimators(estimators, ESTIMATORS)
     num_actions = _same_actions(policies, labels)
-    log = _read_log(
-        feedback,
-        FeedbackColumns(
-            action=action, propensity=_PROPENSITY, rewards=names, user=user, slot=slot, context=tuple(context)
-        ),
-        policies,
-        labels,
-        propensity=propensity,
-    )
-    if isinstance(embeddings, EmbeddingByChance):
-        embeddings.check(num_rows=len(feedback), num_actions=num_actions)
-        embedding: FixedEmbedding | EmbeddingByChance = embeddings
-    else:
-        embedding = read_embeddings(embeddings, num_actions=num_actions, labels=labels)
+    columns = replace(feedback_columns(cast(Keywords, asked)), propensity=_PROPENSITY)
+    log = _read_log(feedback, columns, policies, labels, propensity=propensity)
+    embedding = _read_embedding(embeddings, labels, num_rows=len(feedback), num_actions=num_actions)
     predictions = None
-    if reward_model is not False and _wants_model(estimators, embedding, log):
+    if reward_model is not False and _wants_model(asked_for, embedding, log):
         predictions = predict_actions(
             feedback,
             log,
             policies["evaluation"],
             embedding,
             reward_model,
-            context,
-            seed=(intervals or Intervals()).seed,
+            columns.context,
+            labels=labels,
+            seed=(asked.get("intervals") or Intervals()).seed,
         )
-    marginal, wanted = _marginal_frame(feedback, log, policies, embedding, names, user, slot)
+    marginal, wanted = _marginal_frame(feedback, log, policies, embedding, columns)
     return evaluate(
         marginal,
         wanted,
         reward_model=False if predictions is None else predictions,
-        estimators=_chosen(estimators, model=predictions is not None),
+        estimators=_chosen(asked_for, model=predictions is not None),
         action=_EMBEDDING,
         propensity=_PROPENSITY,
-        rewards=names,
-        user=user,
-        slot=slot,
-        utilities=utilities,
-        intervals=intervals,
-        trust=trust,
+        rewards=columns.rewards,
+        user=columns.user,
+        slot=columns.slot,
+        utilities=asked.get("utilities"),
+        intervals=asked.get("intervals"),
+        trust=asked.get("trust"),
     )
+
+
+def _read_embedding(
+    given: Any, labels: Sequence[object] | None, *, num_rows: int, num_actions: int
+) -> FixedEmbedding | EmbeddingByChance:
+    if isinstance(given, EmbeddingByChance):
+        given.check(num_rows=num_rows, num_actions=num_actions)
+        return given
+    return read_embeddings(given, num_actions=num_actions, labels=labels)
 
 
 def _all_actions(policy: PolicyProbabilities) -> PolicyProbabilities:
@@ -187,7 +185,7 @@ def _read_log(
     if propensity is not None:
         if propensity not in feedback.columns:
             raise UserError(f"the feedback has no column {propensity!r}; leave propensity out, or name yours")
-        stated = feedback[propensity].to_numpy(dtype=np.float64, na_value=np.nan)
+        stated = numbers(feedback[propensity])
         apart = ~np.isclose(stated, logged, rtol=_TOLERANCE, atol=0.0)
         if apart.any():
             first = int(np.flatnonzero(apart)[0])
@@ -204,12 +202,11 @@ def _marginal_frame(
     log: Feedback,
     policies: Mapping[str, PolicyProbabilities],
     embedding: FixedEmbedding | EmbeddingByChance,
-    rewards: Sequence[str],
-    user: str | None,
-    slot: str | None,
+    columns: FeedbackColumns,
 ) -> tuple[pd.DataFrame, Any]:
     """The log as one of embeddings, and the evaluation policy's probabilities of them."""
-    kept = [name for name in (*rewards, user, slot) if name is not None and name in feedback.columns]
+    names = (*columns.rewards, columns.user, columns.slot)
+    kept = [name for name in names if name is not None and name in feedback.columns]
     frame = feedback[list(dict.fromkeys(kept))].copy()
     if isinstance(embedding, EmbeddingByChance):
         frame[_EMBEDDING] = 0

@@ -6,14 +6,16 @@ N rows, A actions, L loggers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Unpack
 
 import pandas as pd
 
 from holdfast.core.arrays import Ints
 from holdfast.core.errors import UserError
 from holdfast.evaluation.off_policy.answering import answer
-from holdfast.evaluation.off_policy.asking import read_log
+from holdfast.evaluation.off_policy.asking import labels_of, read_log
+from holdfast.evaluation.off_policy.estimator_names import resolve_estimators
 from holdfast.evaluation.off_policy.estimators import (
     DoublyRobust,
     InversePropensity,
@@ -22,6 +24,7 @@ from holdfast.evaluation.off_policy.estimators import (
 from holdfast.evaluation.off_policy.extraction import MemorySource, extract_columns
 from holdfast.evaluation.off_policy.feedback import Feedback, FeedbackColumns
 from holdfast.evaluation.off_policy.intervals import BOUNDED_METHODS, Intervals
+from holdfast.evaluation.off_policy.keywords import Keywords, shared_options
 from holdfast.evaluation.off_policy.loggers.estimators import BalancedLoggers, NaiveLoggers, WeightedLoggers
 from holdfast.evaluation.off_policy.loggers.logger_rounds import LoggerSource
 from holdfast.evaluation.off_policy.loggers.propensities import (
@@ -33,31 +36,34 @@ from holdfast.evaluation.off_policy.loggers.propensities import (
 from holdfast.evaluation.off_policy.policy_probabilities import PolicyProbabilities
 from holdfast.evaluation.off_policy.question import Question, label_estimators
 from holdfast.evaluation.off_policy.reward_predictions import NUM_FOLDS, ModelPlan, plan_models
-from holdfast.evaluation.off_policy.trust import ABSTAINS, Trust
+from holdfast.evaluation.off_policy.trust import ABSTAINS
 
 EVALUATION = "evaluation"
 LoggersEstimator = NaiveLoggers | BalancedLoggers | WeightedLoggers
 _PROPENSITY = "propensity_of_logger"
+_EVERYTHING: tuple[LoggersEstimator, ...] = (
+    NaiveLoggers(InversePropensity()),
+    NaiveLoggers(SelfNormalizedInversePropensity()),
+    NaiveLoggers(DoublyRobust()),
+    BalancedLoggers(InversePropensity()),
+    BalancedLoggers(SelfNormalizedInversePropensity()),
+    BalancedLoggers(DoublyRobust()),
+    WeightedLoggers(InversePropensity()),
+    WeightedLoggers(DoublyRobust()),
+)
+ESTIMATORS: Mapping[str, LoggersEstimator] = {each.name: each for each in _EVERYTHING}
+"""By name."""
 
 
 def evaluate_several_loggers(
     feedback: pd.DataFrame,
     policy_probabilities: Any,
     reward_model: Any = None,
-    estimators: Sequence[LoggersEstimator] | None = None,
+    estimators: Sequence[LoggersEstimator | str] | None = None,
     *,
     logger: str = "policy",
     propensities: Mapping[object, Any] | None = None,
-    action: str = "action",
-    propensity: str = "propensity",
-    rewards: str | Sequence[str] = "reward",
-    user: str | None = "user_id",
-    slot: str | None = "slot",
-    context: Sequence[str] = (),
-    actions: Sequence[object] | None = None,
-    utilities: Mapping[str, Mapping[str, float]] | None = None,
-    intervals: Intervals | None = None,
-    trust: Trust | None = None,
+    **asked: Unpack[Keywords],
 ) -> pd.DataFrame:
     """What the rewards would have been under another policy, from rows that several policies logged.
 
@@ -66,23 +72,14 @@ def evaluate_several_loggers(
         policy_probabilities: as in ``evaluate``.
         reward_model: as in ``evaluate``; fitted on the rows of all loggers.
         estimators: ``NaiveLoggers``, ``BalancedLoggers`` or ``WeightedLoggers`` around another estimator;
-            None for all three around IPS and (with a model) DR, and the first two around SNIPS; the balanced
-            ones only with ``propensities``.
+            or names such as ``"ips_naive"``; None for all three around IPS and (with a model) DR, and the
+            first two around SNIPS; the balanced ones only with ``propensities``.
         logger: column with the name of the policy that logged a row.
-        propensities: by logger, its chance of the logged action in *every* row, whoever logged it: a
-            column or
-            an array ``[N]``. Needed for the balanced estimators; None if unknown.
-        action: as in ``evaluate``.
-        propensity: column of the chance under the row's own logger; may be missing where ``propensities`` are
-            given, and must agree with them otherwise.
-        rewards: as in ``evaluate``.
-        user: as in ``evaluate``.
-        slot: as in ``evaluate``.
-        context: as in ``evaluate``.
-        actions: as in ``evaluate``.
-        utilities: as in ``evaluate``.
-        intervals: as in ``evaluate``; ``analytic`` or ``bootstrap``.
-        trust: as in ``evaluate``.
+        propensities: by logger, its chance of the logged action in *every* row, whoever logged it: a column
+            or an array ``[N]``. Needed for the balanced estimators; None if unknown.
+        asked: whatever is not named here, as in ``evaluate``. The column ``propensity`` is that of the row's
+            own logger; it may be missing where ``propensities`` are given, and must agree with them
+            otherwise. Intervals are ``analytic`` or ``bootstrap``.
 
     Returns:
         As ``evaluate``. Loggers' shares of the rows are taken as drawn, not as planned.
@@ -90,7 +87,8 @@ def evaluate_several_loggers(
     Raises:
         UserError: as in ``evaluate``; or a logger's propensities are missing, impossible or contradictory.
     """
-    intervals = intervals or Intervals()
+    options = shared_options(asked, function="evaluate_several_loggers")
+    intervals: Intervals = options["intervals"]
     if intervals.method in BOUNDED_METHODS:
         raise UserError(
             f"intervals of method {intervals.method!r} do not exist for several loggers; choose 'analytic' "
@@ -98,42 +96,40 @@ def evaluate_several_loggers(
         )
     names, codes = read_loggers(feedback, logger)
     chances = propensities_of_loggers(feedback, propensities, names)
-    frame = feedback.assign(**{_PROPENSITY: own_propensity(feedback, chances, codes, propensity)})
-    columns = FeedbackColumns(
-        action=action,
-        propensity=_PROPENSITY,
-        rewards=(rewards,) if isinstance(rewards, str) else tuple(rewards),
-        user=user,
-        slot=slot,
-        context=tuple(context),
-    )
-    log, read = read_log(frame, {EVALUATION: policy_probabilities}, columns, actions=actions)
+    stated: FeedbackColumns = options["columns"]
+    frame = feedback.assign(**{_PROPENSITY: own_propensity(feedback, chances, codes, stated.propensity)})
+    columns = replace(stated, propensity=_PROPENSITY)
+    read_from = {EVALUATION: policy_probabilities}
+    log, read = read_log(frame, read_from, columns, actions=options["actions"])
     policy = read[EVALUATION]
-    plan = _plan(frame, log, columns, policy, reward_model, estimators, seed=intervals.seed)
-    chosen = _choose(estimators, model=plan.has_model, mixture=chances is not None)
-    labels = label_estimators(chosen)
+    wanted = resolve_estimators(estimators, ESTIMATORS)
+    actions = labels_of(read_from, options["actions"])
+    plan = _plan(frame, log, columns, policy, reward_model, wanted, actions, seed=intervals.seed)
+    labels = label_estimators(_choose(wanted, model=plan.has_model, mixture=chances is not None))
+    logs = {"own": log}
+    if chances is not None:
+        logs["mixture"] = replace(log, propensity=mixture_propensity(chances, codes))
     tables = []
-    for kind in dict.fromkeys(each.propensities for each in chosen):
-        mine = {
-            label: labels[label]
-            for label, each in zip(labels, chosen, strict=True)
-            if each.propensities == kind
-        }
-        part = log
-        if kind == "mixture" and chances is not None:
-            mixed = frame.assign(**{_PROPENSITY: mixture_propensity(chances, codes)})
-            part, _ = read_log(mixed, {EVALUATION: policy_probabilities}, columns, actions=actions)
+    for kind, mine in _by_propensities(labels).items():
         question = Question(
             policies=[EVALUATION],
             objectives=list(columns.rewards),
             estimators=mine,
-            utilities=utilities or {},
+            utilities=options["utilities"],
             intervals=intervals,
-            trust=trust or Trust(),
+            trust=options["trust"],
         )
-        tables.append(_answer(part, policy, plan, question, codes, names))
+        tables.append(_answer(logs[kind], policy, plan, question, codes, names))
     table = pd.concat(tables, ignore_index=True)
-    return _in_order(table, [*columns.rewards, *(utilities or {})], list(labels))
+    return _in_order(table, [*columns.rewards, *options["utilities"]], list(labels))
+
+
+def _by_propensities(labels: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Estimators by whose chance they divide by: the row's own logger's, or the mixture's."""
+    found: dict[str, dict[str, Any]] = {}
+    for label, each in labels.items():
+        found.setdefault(each.propensities, {})[label] = each
+    return found
 
 
 def _answer(
@@ -170,6 +166,7 @@ def _plan(
     policy: PolicyProbabilities,
     reward_model: Any,
     estimators: Sequence[LoggersEstimator] | None,
+    labels: Sequence[object] | None,
     *,
     seed: int,
 ) -> ModelPlan:
@@ -191,6 +188,7 @@ def _plan(
         needed=needed,
         all_actions_known=policy.num_actions is not None,
         num_actions=policy.num_actions or 0,
+        labels=labels,
         seed=seed,
     )
 

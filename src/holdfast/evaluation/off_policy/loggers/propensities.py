@@ -13,6 +13,8 @@ import pandas as pd
 
 from holdfast.core.arrays import Floats, Ints
 from holdfast.core.errors import UserError
+from holdfast.evaluation.off_policy.feedback import numbers
+from holdfast.evaluation.off_policy.row_order import check_row_order
 
 TOLERANCE = 1e-5
 """Relative; chances of one thing from two columns may differ by the rounding of 32-bit numbers, no more."""
@@ -57,14 +59,15 @@ def propensities_of_loggers(
                 raise UserError(
                     f"propensities of {name!r} name column {column!r}, which the feedback does not have"
                 )
-            column = feedback[column].to_numpy(dtype=np.float64, na_value=np.nan)
-        values = np.asarray(column, dtype=np.float64)
-        if values.shape != (len(feedback),) or not ((values >= 0.0) & (values <= 1.0)).all():
+            column = numbers(feedback[column])
+        check_row_order(column, feedback.index, what=f"the column of propensities of {name!r}")
+        shape = np.shape(column)
+        values = numbers(pd.Series(np.asarray(column).ravel(), name=f"propensities of {name}"))
+        if shape != (len(feedback),) or not ((values >= 0.0) & (values <= 1.0)).all():
             raise UserError(
-                f"propensities of {name!r} have shape {values.shape} or hold values that are missing or "
-                "outside [0, 1]; "
-                f"they need one for each of the {len(feedback)} rows, 0 where it could not have chosen the "
-                "action"
+                f"propensities of {name!r} have shape {shape} or hold values that are missing or "
+                f"outside [0, 1]; they need one for each of the {len(feedback)} rows, 0 where it could not "
+                "have chosen the action"
             )
         chances[place] = values
     return chances
@@ -80,7 +83,7 @@ def own_propensity(feedback: pd.DataFrame, chances: Floats | None, codes: Ints, 
         return feedback[propensity]
     own = chances[codes, np.arange(codes.size)]
     if propensity in feedback.columns:
-        stated = feedback[propensity].to_numpy(dtype=np.float64, na_value=np.nan)
+        stated = numbers(feedback[propensity])
         apart = ~np.isclose(stated, own, rtol=TOLERANCE, atol=0.0)
         if apart.any():
             first = int(np.flatnonzero(apart)[0])

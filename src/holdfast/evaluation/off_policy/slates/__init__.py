@@ -14,7 +14,12 @@ from holdfast.evaluation.off_policy.slates.estimators import (
     SlateEstimator,
     SlateInversePropensity,
 )
-from holdfast.evaluation.off_policy.slates.evaluate import compare_slates, diagnose_slates, evaluate_slates
+from holdfast.evaluation.off_policy.slates.evaluate import (
+    compare_slates,
+    diagnose_slates,
+    evaluate_slates,
+    evaluate_slates_parquet,
+)
 from holdfast.evaluation.off_policy.slates.probabilities import SlateProbabilities
 from holdfast.evaluation.off_policy.slates.weights import pseudo_inverse_weights
 
@@ -34,6 +39,7 @@ __all__ = [
     "compare_slates",
     "diagnose_slates",
     "evaluate_slates",
+    "evaluate_slates_parquet",
     "fit_cascade_model",
     "pseudo_inverse_weights",
 ]

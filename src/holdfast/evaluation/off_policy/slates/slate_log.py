@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.core.errors import UserError
+from holdfast.evaluation.off_policy.feedback import check_rewards, numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,15 +86,19 @@ class SlateLog:
         return np.where(self.present, values[self.row], fill)
 
 
-def read_slates(frame: pd.DataFrame, columns: SlateColumns) -> SlateLog:
+def read_slates(frame: pd.DataFrame, columns: SlateColumns, *, num_slots: int = 1) -> SlateLog:
     """Checks a data frame and puts its rows, in whatever order they come, into slates and slots.
 
     Slates may differ in length: a slate that ends earlier gets nothing from the slots that it does not have.
 
+    Args:
+        frame: N rows, at least 1.
+        columns: where is what.
+        num_slots: K at least; more where a slate is longer.
+
     Raises:
-        UserError: a column is missing, a value is missing or impossible, a slot is there twice or left
-            out, or
-            one slate belongs to two users.
+        UserError: a column is missing, a value is missing or impossible, a slot is there twice or left out,
+            or one slate belongs to two users.
     """
     missing = [
         name for name in (columns.request, columns.slot, *columns.rewards) if name not in frame.columns
@@ -103,9 +108,16 @@ def read_slates(frame: pd.DataFrame, columns: SlateColumns) -> SlateLog:
             f"the log has no column {missing}; it has {list(frame.columns)}. Name yours with request=, slot= "
             "or rewards="
         )
+    twice = [
+        name
+        for name in (columns.request, columns.slot, columns.item, columns.user, *columns.rewards)
+        if (frame.columns == name).sum() > 1
+    ]
+    if twice:
+        raise UserError(f"the log has several columns named {twice}; give each a name of its own")
     if frame.empty:
         raise UserError("the log has no rows; nothing can be estimated from it")
-    row, present = _slots_of_slates(frame, columns)
+    row, present = _slots_of_slates(frame, columns, num_slots=num_slots)
     first = row[0]
     items, labels = _items(frame, columns.item)
     log = SlateLog(
@@ -131,7 +143,7 @@ def read_slates(frame: pd.DataFrame, columns: SlateColumns) -> SlateLog:
     return SlateLog(row, present, log.rewards, keys[first], True, log.items, labels)
 
 
-def _slots_of_slates(frame: pd.DataFrame, columns: SlateColumns) -> tuple[Ints, Bools]:
+def _slots_of_slates(frame: pd.DataFrame, columns: SlateColumns, *, num_slots: int) -> tuple[Ints, Bools]:
     """Row and presence of each slot of each slate, ``[K, Q]`` each; slates in order of appearance."""
     codes, _ = pd.factorize(frame[columns.request])
     if (codes < 0).any():
@@ -148,7 +160,7 @@ def _slots_of_slates(frame: pd.DataFrame, columns: SlateColumns) -> tuple[Ints, 
             "without "
             "gaps; give whole slates, and number slots from 0"
         )
-    row = np.zeros((int(sizes.max()), sizes.size), dtype=np.int64)
+    row = np.zeros((max(int(sizes.max()), num_slots), sizes.size), dtype=np.int64)
     present = np.zeros(row.shape, dtype=bool)
     row[slots, codes] = np.arange(len(frame))
     present[slots, codes] = True
@@ -163,8 +175,8 @@ def _slots_of_slates(frame: pd.DataFrame, columns: SlateColumns) -> tuple[Ints, 
 
 
 def _slot_numbers(column: pd.Series) -> Ints:
-    values = _finite_numbers(column)
-    whole = (values >= 0.0) & (values == np.floor(values))
+    values = numbers(column)
+    whole = (values >= 0.0) & (values == np.floor(values)) & (values < 2.0**53)
     if not whole.all():
         first = int(np.flatnonzero(~whole)[0])
         raise UserError(
@@ -192,16 +204,6 @@ def _user_keys(column: pd.Series) -> NDArray[np.uint64]:
 
 
 def _finite_numbers(column: pd.Series) -> Floats:
-    try:
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"column {column.name!r} is not numeric: {error}") from error
-    bad = ~np.isfinite(values)
-    if bad.any():
-        raise UserError(
-            f"column {column.name!r}: {int(bad.sum())} of {values.size} values are missing or infinite, the "
-            "first "
-            f"in row {int(np.flatnonzero(bad)[0])}. Leave out slates whose outcome is not known yet; do not "
-            "fill in 0"
-        )
+    values = numbers(column)
+    check_rewards(values, column.name, rows="slates")
     return values

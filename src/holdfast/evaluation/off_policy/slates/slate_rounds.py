@@ -5,17 +5,14 @@ Q slates, K slots.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from holdfast.core.arrays import Floats
-from holdfast.evaluation.off_policy.extraction import row_slices
-from holdfast.evaluation.off_policy.rounds import Block, Rounds
+from holdfast.evaluation.off_policy.rounds import BoundedTerms
 
 
 @dataclass(frozen=True)
@@ -77,6 +74,10 @@ class SlateRounds:
             raise ValueError("expected is missing: this estimator needs a reward model")
         return self.expected
 
+    def bounded_terms(self) -> BoundedTerms:
+        """What intervals for bounded rewards rest on, a slot's share of a slate."""
+        return BoundedTerms(self.weights, self.rewards, self.weight)
+
 
 @dataclass(frozen=True)
 class PolicySlates:
@@ -107,29 +108,3 @@ class PolicySlates:
             predicted=part(self.predicted),
             expected=part(self.expected),
         )
-
-
-@dataclass(frozen=True)
-class SlateSource:
-    """A log of slates in memory, as a source of blocks whose rows are slates.
-
-    Attributes:
-        rewards: by objective, ``[K, Q]``.
-        keys: ``[Q]``.
-        policies: by name.
-    """
-
-    rewards: Mapping[str, Floats]
-    keys: NDArray[np.uint64]
-    policies: Mapping[str, PolicySlates]
-
-    def blocks(self) -> Iterator[Block]:
-        """The blocks, in the order of the log."""
-        for slates in row_slices(self.keys.size):
-            rounds = {
-                (name, objective): policy.rounds(objective, rewards, slates)
-                for name, policy in self.policies.items()
-                for objective, rewards in self.rewards.items()
-            }
-            # Estimators of slates read slates; nothing else looks inside.
-            yield Block(cast(Mapping[tuple[str, str], Rounds], rounds), self.keys[slates])

@@ -12,6 +12,8 @@ from holdfast.core.errors import UserError
 from holdfast.evaluation.off_policy.slates.probabilities import PolicyChances
 from holdfast.evaluation.off_policy.slates.slate_log import SlateLog
 
+LARGEST_WEIGHT = 1e25
+"""Above it the fourth powers that diagnostics need could overflow, and no log would bear such a weight."""
 FAMILIES = {
     "slate": "slate",
     "head": "head",
@@ -44,7 +46,7 @@ def slate_weights(
     else:
         with np.errstate(over="ignore"):
             weights = wanted / logged
-    if not np.isfinite(weights).all():
+    if not (np.abs(weights) <= LARGEST_WEIGHT).all():
         raise UserError(
             f"weights of policy {evaluation.policy!r} overflow: the log holds slates that were all but "
             "impossible"

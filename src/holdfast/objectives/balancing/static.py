@@ -1,12 +1,14 @@
-"""How the losses of several objectives become one."""
+"""A sum with weights that never change."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
+
+from holdfast.objectives.balancing.balance import Balancer
+from holdfast.objectives.balancing.preference import check_numbers, equal_preference, preferred_sum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,12 +19,10 @@ class StaticBalance:
         weights: weight of each objective, >= 0. Objectives that a run does not train may be named too.
     """
 
-    weights: dict[str, float] = field(default_factory=lambda: {"click": 1.0, "dwell": 1.0, "retention": 1.0})
+    weights: dict[str, float] = field(default_factory=equal_preference)
 
     def __post_init__(self) -> None:
-        for objective, weight in self.weights.items():
-            if not 0.0 <= weight < math.inf:
-                raise ValueError(f"weights.{objective} is {weight}; it must be finite and at least 0")
+        check_numbers("weights", self.weights)
 
     def check(self, objectives: tuple[str, ...]) -> None:
         """Raise a ``ValueError`` where an objective has no weight, or nothing would be trained."""
@@ -34,8 +34,8 @@ class StaticBalance:
 
     def combine(self, losses: Mapping[str, Tensor]) -> Tensor:
         """The weighted sum of the losses by objective, a scalar."""
-        terms = [self.weights[objective] * loss for objective, loss in losses.items()]
-        total = terms[0]
-        for term in terms[1:]:
-            total = total + term
-        return total
+        return preferred_sum(self.weights, losses)
+
+    def build(self, objectives: tuple[str, ...]) -> Balancer | None:
+        """Nothing weighs: the sum that judges is the sum that is trained."""
+        return None

@@ -1,4 +1,4 @@
-"""One ranking score out of the heads' scores.
+"""One ranking score out of the heads' scores, by weights that are given.
 
 B rows.
 """
@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+
+from holdfast.core.batch import Inputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,19 +33,15 @@ class WeightedProduct:
 
     def __post_init__(self) -> None:
         _check_weights(self.weights)
-        if not 0.0 < self.floor < math.inf:
-            raise ValueError(f"floor is {self.floor}; it must be above 0 and finite")
+        check_floor(self.floor)
 
-    def fuse(self, scores: Mapping[str, Tensor]) -> Tensor:
-        """The logarithm of the product for each row, ``[B]``.
+    def fuse(self, scores: Mapping[str, Tensor], inputs: Inputs | None = None) -> Tensor:
+        """The logarithm of the product for each row, ``[B]``; it does not depend on ``inputs``.
 
         Raises:
             ValueError: a score has no weight, or no score has one other than 0.
         """
-        terms = [
-            weight * score.clamp(min=self.floor).log() for weight, score in _weighted(self.weights, scores)
-        ]
-        return torch.stack(terms).sum(0)
+        return weighted_product(scores, self.weights, floor=self.floor)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +59,31 @@ class WeightedSum:
     def __post_init__(self) -> None:
         _check_weights(self.weights)
 
-    def fuse(self, scores: Mapping[str, Tensor]) -> Tensor:
-        """The sum for each row, ``[B]``.
+    def fuse(self, scores: Mapping[str, Tensor], inputs: Inputs | None = None) -> Tensor:
+        """The sum for each row, ``[B]``; it does not depend on ``inputs``.
 
         Raises:
             ValueError: a score has no weight, or no score has one other than 0.
         """
-        terms = [weight * score for weight, score in _weighted(self.weights, scores)]
-        return torch.stack(terms).sum(0)
+        return weighted_sum(scores, self.weights)
+
+
+def weighted_product(scores: Mapping[str, Tensor], weights: Mapping[str, float], *, floor: float) -> Tensor:
+    """``WeightedProduct`` as a function of the scores ``[B]`` and one weight an objective, ``[B]``."""
+    terms = [weight * score.clamp(min=floor).log() for weight, score in _weighted(weights, scores)]
+    return torch.stack(terms).sum(0)
+
+
+def weighted_sum(scores: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    """``WeightedSum`` as a function of the scores ``[B]`` and one weight an objective, ``[B]``."""
+    terms = [weight * score for weight, score in _weighted(weights, scores)]
+    return torch.stack(terms).sum(0)
+
+
+def check_floor(floor: float) -> None:
+    """Refuse a smallest score that is no positive number."""
+    if not 0.0 < floor < math.inf:
+        raise ValueError(f"floor is {floor}; it must be above 0 and finite")
 
 
 def _check_weights(weights: Mapping[str, float]) -> None:

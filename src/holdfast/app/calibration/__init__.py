@@ -1,0 +1,1 @@
+"""The stage calibrate: what is fitted on the validation window once the model is trained."""

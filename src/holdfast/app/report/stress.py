@@ -1,0 +1,266 @@
+"""The stress part of the page: score and parts, ladders, worst cases, decay, levels, what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from holdfast.app.report import stress_figures
+from holdfast.app.report.content import StressSection, Tone
+from holdfast.app.report.metric_lines import Cell
+from holdfast.app.report.numerals import NOTHING, number
+from holdfast.app.report.svg import css_colour, inline_svg
+
+FAR = 10
+"""A half-life of more than so many times the days that were seen is not worth a figure."""
+PART_WORDS = {
+    "clean_lift": "clean lift",
+    "loss_under_stress": "loss under stress",
+    "worst_case": "worst case",
+    "decay": "decay",
+    "miscalibration": "miscalibration",
+}
+
+
+@dataclass(frozen=True)
+class WorstLine:
+    """Where one output does worst."""
+
+    output: str
+    scenario: str
+    day: str
+    slice: str
+
+
+@dataclass(frozen=True)
+class StressView:
+    """What the template shows of one suite."""
+
+    title: str
+    tone: Tone
+    sentences: list[str]
+    name: str
+    waterfall: Markup | str
+    part_names: list[str]
+    lines: list[tuple[str, list[Cell]]]
+    legend: list[tuple[str, str]]
+    ladders: Markup
+    worst: list[WorstLine]
+    days: Markup | str
+    half_lives: list[str]
+    levels: Markup | str
+    successors: bool
+    errors: list[tuple[str, str, str]]
+    left_out: list[tuple[str, str]]
+    notes: list[tuple[str, str]]
+    doubts: list[str]
+    cost: str
+
+
+def stress_view(section: StressSection) -> StressView:
+    """Arrange a section for reading."""
+    summary, scenarios = section.summary, section.scenarios
+    name = "stress-held-out" if summary["held_out"] else "stress"
+    score = summary["ship_score"]
+    has_levels = scenarios["metric"].str.endswith("/calibration").any()
+    title, tone = verdict_of(score)
+    return StressView(
+        title=title,
+        tone=tone,
+        sentences=list(_sentences(summary)),
+        name=summary["suite"],
+        waterfall="" if score is None else _waterfall(score, name=name),
+        part_names=list(PART_WORDS.values()),
+        lines=[] if score is None else list(_lines(score)),
+        legend=[
+            (output, f"stroke:{css_colour(stress_figures.COLOURS[output])};stroke-width:2.2")
+            for output in summary["qualities"]
+        ],
+        ladders=inline_svg(
+            stress_figures.ladders(scenarios),
+            name=f"{name}-ladders",
+            description="skill by severity, a panel an injector, the reference ranker dashed",
+        ),
+        worst=list(_worst(summary["worst"])),
+        days=inline_svg(
+            stress_figures.days(section.days, summary["qualities"]),
+            name=f"{name}-days",
+            description="quality by days since training, the reference dashed",
+        ),
+        half_lives=list(_half_lives(summary["half_life"])),
+        levels=inline_svg(
+            stress_figures.levels(scenarios),
+            name=f"{name}-levels",
+            description="predicted over observed at the highest severity",
+        )
+        if has_levels
+        else "",
+        successors=bool((section.days["model"] == "retrained").any()),
+        errors=[
+            (output, number(each["mean"], decimals=2), number(each["relative_mean"], decimals=2))
+            for output, each in summary["corruption_error"].items()
+        ],
+        left_out=list(summary["left_out"].items()),
+        notes=[
+            (ladder, f"{_kind(each)}. {'; '.join(each['notes'])}")
+            for ladder, each in summary["ladders"].items()
+        ],
+        doubts=list(doubts_of(summary)),
+        cost=cost_of(summary["cost"]),
+    )
+
+
+def verdict_of(score: Mapping[str, Any] | None) -> tuple[str, Tone]:
+    """The answer in a line that the interval allows."""
+    if score is None:
+        return "No ship score: nothing is defined both in clean conditions and under stress", "unclear"
+    said = f"Ship score {_points(score)}"
+    if score["low"] is None:
+        return f"{said}, without an interval", "unclear"
+    if score["low"] > 0.0:
+        tone: Tone = "mixed" if _below(score) else "good"
+        return f"{said}: worth more than the reference ranker when production moves", tone
+    if score["high"] < 0.0:
+        return f"{said}: worth less than the reference ranker when production moves", "mixed"
+    return f"{said}: cannot be told from the reference ranker when production moves", "unclear"
+
+
+def _below(score: Mapping[str, Any]) -> list[str]:
+    """Outputs whose whole interval lies below the reference."""
+    return [
+        output for output, each in score["by_output"].items() if each["high"] is not None and each["high"] < 0
+    ]
+
+
+def _points(each: Mapping[str, Any]) -> str:
+    value = number(each["value"], decimals=1)
+    if each["low"] is None:
+        return value
+    return f"{value} [{number(each['low'], decimals=1)}, {number(each['high'], decimals=1)}]"
+
+
+def _sentences(summary: Mapping[str, Any]) -> Iterator[str]:
+    score = summary["ship_score"]
+    if summary["held_out"]:
+        yield "A held-out suite: nothing may be chosen or tuned by what it says."
+    if score is not None:
+        others = score["with_other_worst_weights"]
+        yield (
+            "Points are steps of 1 % from chance to perfection, over a reference ranker of item popularity, "
+            "content length, recency and frequency that lives through the same drift. The score is "
+            + ", ".join(
+                f"{number(each, decimals=1)} if the worst case counts {name}" for name, each in others.items()
+            )
+            + f" instead of {score['worst_weight']:g}."
+        )
+        below = _below(score)
+        if below:
+            yield f"Taken alone, {' and '.join(below)} would be served better by the reference."
+    kinds = [each["drift"] for each in summary["ladders"].values()]
+    counted = ", ".join(
+        f"{kinds.count(kind)} {words}"
+        for kind, words in (
+            ("injected", "injected"),
+            ("true", "true drift of the world"),
+            ("surrogate", "by a surrogate"),
+        )
+        if kind in kinds
+    )
+    yield (
+        f"{len(kinds)} ladders ({counted}) at severities {', '.join(map(str, summary['severities']))} with "
+        f"{len(summary['seeds'])} seed{'s' if len(summary['seeds']) > 1 else ''}; "
+        f"{len(summary['left_out'])} of the suite could not be climbed here."
+    )
+
+
+def _lines(score: Mapping[str, Any]) -> Iterator[tuple[str, list[Cell]]]:
+    for output, each in score["by_output"].items():
+        yield output, _cells(each)
+    yield "mean of all", _cells(score)
+
+
+def _cells(each: Mapping[str, Any]) -> list[Cell]:
+    cells = []
+    for name, part in each["parts"].items():
+        sign = -1.0 if name != "clean_lift" else 1.0
+        # 0.0 rather than a minus sign in front of nothing.
+        cells.append(_cell({key: None if part[key] is None else sign * part[key] + 0.0 for key in part}))
+    return [*cells, _cell(each)]
+
+
+def _cell(each: Mapping[str, Any]) -> Cell:
+    low, high = sorted((each["low"], each["high"])) if each["low"] is not None else (None, None)
+    interval = "" if low is None else f"{number(low, decimals=1)} to {number(high, decimals=1)}"
+    return Cell(number(each["value"], decimals=1), interval)
+
+
+def _waterfall(score: Mapping[str, Any], *, name: str) -> Markup:
+    steps = [
+        each["value"] if part == "clean_lift" else 0.0 - each["value"]
+        for part, each in score["parts"].items()
+    ]
+    figure = stress_figures.waterfall(list(PART_WORDS.values()), steps, score)
+    return inline_svg(figure, name=f"{name}-parts", description="how the ship score is made of its parts")
+
+
+def _worst(worst: Mapping[str, Any]) -> Iterator[WorstLine]:
+    for output, each in worst.items():
+        said = {
+            where: NOTHING
+            if found is None
+            else f"{found['name'].replace('_', ' ')}: {number(found['lift'], decimals=1)}"
+            for where, found in each.items()
+        }
+        yield WorstLine(output, said["scenario"], said["day"], said["slice"])
+
+
+def _half_lives(half_lives: Mapping[str, Any]) -> Iterator[str]:
+    for output, each in half_lives.items():
+        if each is None:
+            yield f"{output}: no half-life, because fewer than two days are known or there is nothing to lose"
+        elif each["days"] is None:
+            yield f"{output}: {each['note']}"
+        elif each["days"] > FAR * (each["seen_days"] + 1):
+            far = number(FAR * (each["seen_days"] + 1))
+            yield f"{output}: not reached, and at this slope more than {far} days away"
+        else:
+            low = NOTHING if each["low"] is None else number(each["low"], decimals=1)
+            high = "never" if each["high"] is None else number(each["high"], decimals=1)
+            yield f"{output}: {number(each['days'], decimals=1)} days [{low}, {high}]; {each['note']}"
+
+
+def _kind(each: Mapping[str, Any]) -> str:
+    words = {"injected": each["kind"], "true": f"{each['kind']}, true drift of the world"}
+    said: str = words.get(each["drift"], f"{each['kind']}, a surrogate")
+    return said if each["scored"] else f"{said}, not part of the score"
+
+
+def doubts_of(summary: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader must know before believing it."""
+    for metric, where in summary["undefined"].items():
+        yield f"{metric} is undefined in {len(where)} scenarios, and left out of its averages there"
+    for output in summary["not_scored"]:
+        yield f"{output} has no score: no stress defines it"
+    if summary["slices_left_out"]:
+        yield f"{summary['slices_left_out']} slices have too few rows to be judged"
+    if not summary["num_resamples"]:
+        yield "no intervals: evaluation.num_resamples is 0"
+    elif len(summary["seeds"]) == 1:
+        yield "intervals hold the chance of users; with one injection seed they do not hold that of the drift"
+    yield "another training seed would change the numbers too; that takes several runs"
+
+
+def cost_of(cost: Mapping[str, Any]) -> str:
+    """What the suite took."""
+    ratio = "" if cost["ratio"] is None else f" ({number(cost['ratio'], decimals=2)} times them)"
+    worlds = cost["worlds_seconds"]
+    return (
+        f"{cost['scenarios']} scenarios, {cost['scenarios_there_already']} of which were there already; "
+        f"{number(cost['forward_seconds'], decimals=1)} s of forward passes, "
+        f"{number(cost['total_seconds'], decimals=1)} s in all{ratio}"
+        + (f", and {number(worlds, decimals=1)} s to run the world again" if worlds else "")
+        + "."
+    )

@@ -1,0 +1,85 @@
+"""What the stage stress says in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from holdfast.app.stressing.suite import Suite
+from holdfast.drift.world_drift import WorldDrift
+
+PART_WORDS = {
+    "clean_lift": "clean lift",
+    "loss_under_stress": "loss under stress",
+    "worst_case": "worst case",
+    "decay": "decay",
+    "miscalibration": "miscalibration",
+}
+
+
+def before(suite: Suite) -> Iterator[str]:
+    """What will be climbed, and what will not."""
+    scenarios = len(list(suite.scenarios()))
+    settings = suite.settings
+    true = [name for name, drift in suite.ladders.items() if isinstance(drift, WorldDrift)]
+    words = f"; true drift of the world: {', '.join(true)}" if true else ""
+    yield (
+        f"suite {settings.name}{' (held out: nothing may be chosen by it)' if settings.held_out else ''}: "
+        f"{len(suite.ladders)} ladders, {scenarios} scenarios{words}"
+    )
+    for name, reason in suite.left_out.items():
+        yield f"not climbed: {name} ({reason})"
+
+
+def after(summary: Mapping[str, Any]) -> Iterator[str]:
+    """The verdict in a few lines."""
+    score = summary["ship_score"]
+    if score is None:
+        yield "no ship score: no output is defined in clean conditions and under stress"
+    else:
+        parts = [
+            f"{'-' if name != 'clean_lift' else ''} {PART_WORDS[name]} {each['value']:.1f}".strip()
+            for name, each in score["parts"].items()
+        ]
+        yield f"ship score {points(score)} = {' '.join(parts)} (points over the reference ranker)"
+        by_output = ", ".join(f"{name} {each['value']:.1f}" for name, each in score["by_output"].items())
+        yield f"by output: {by_output}"
+    for output, each in summary["worst"].items():
+        scenario = each["scenario"]
+        if scenario is not None:
+            yield f"worst for {output}: {scenario['name']}, lift {scenario['lift']:.1f}"
+    for output, each in summary["half_life"].items():
+        if each is not None and each["days"] is not None and each["reached"]:
+            yield f"half-life of {output}: {each['days']:.1f} days ({each['note']})"
+    cost = summary["cost"]
+    ratio = "" if cost["ratio"] is None else f", {cost['ratio']:.2f} times that"
+    yield (
+        f"{cost['scenarios']} scenarios, {cost['scenarios_there_already']} of them there already: "
+        f"{cost['forward_seconds']:.1f} s of forward passes, {cost['total_seconds']:.1f} s in all{ratio}"
+        + (
+            f"; and {cost['worlds_seconds']:.1f} s of running the world again"
+            if cost["worlds_seconds"]
+            else ""
+        )
+    )
+
+
+def doubts(summary: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader must know before believing it."""
+    if summary["undefined"]:
+        counted = ", ".join(f"{name} in {len(where)}" for name, where in summary["undefined"].items())
+        yield f"undefined, and left out of every average: {counted} scenarios"
+    if summary["not_scored"]:
+        yield f"not scored, because no stress defines them: {', '.join(summary['not_scored'])}"
+    surrogates = [name for name, each in summary["ladders"].items() if each["drift"] == "surrogate"]
+    if surrogates:
+        yield f"surrogates of concept or policy drift, not the real thing: {', '.join(surrogates)}"
+    if len(summary["seeds"]) == 1:
+        yield "one injection seed: its chance is not in the intervals"
+
+
+def points(number: Mapping[str, float | None]) -> str:
+    """A number of points with its interval."""
+    if number["low"] is None:
+        return f"{number['value']:.1f}"
+    return f"{number['value']:.1f} [{number['low']:.1f}, {number['high']:.1f}]"

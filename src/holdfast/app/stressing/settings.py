@@ -1,0 +1,64 @@
+"""What a user may set about the stage stress."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from holdfast.drift.injector import check_severity
+
+
+@dataclass(frozen=True, kw_only=True)
+class StressSettings:
+    """A suite: which ladders of drift a trained ranker climbs; the group ``drift`` says which there are.
+
+    Attributes:
+        name: of the suite, for tables and report.
+        severities: rising, from 1 to 5; 0, the clean window, is always there.
+        seeds: of the injectors, each a ladder of its own; injectors without chance climb once.
+        held_out: whether this suite only judges, in the end. Its results carry names of their own
+            (``stress_held_out/...``), nothing may be chosen or tuned by them, and only such a suite may hold
+            injectors of the held-out family.
+        only: names of the ladders to climb; empty for all of the suite.
+        slices: categorical features whose values are judged apart, on the clean window; None for those of
+            users and contexts, the most even ones first, at most three.
+        least_rows: a slice with fewer rows is left out, and counted, at least 1.
+        retrained: folders of runs of later walk-forward folds, stressed: their days stand beside those of
+            this run's model, which nobody trained again.
+        in_worlds: of ladders that are surrogates, the ladder of true drift that stands in on a world's log:
+            there the world runs again with the change, and the test window is read anew, a few seconds each.
+            Empty for surrogates everywhere.
+    """
+
+    name: str = "standard"
+    severities: list[int] = field(default_factory=lambda: [1, 2, 3, 4, 5])
+    seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
+    held_out: bool = False
+    only: list[str] = field(default_factory=list)
+    slices: list[str] | None = None
+    least_rows: int = 200
+    retrained: list[str] = field(default_factory=list)
+    in_worlds: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.name or "/" in self.name:
+            raise ValueError(f"name is {self.name!r}; give a word without slashes")
+        if not self.severities or list(self.severities) != sorted(set(self.severities)):
+            raise ValueError(f"severities are {list(self.severities)}; give at least one, rising, each once")
+        for severity in self.severities:
+            try:
+                check_severity(severity)
+            except ValueError as error:
+                raise ValueError(f"severities are {list(self.severities)}: {error}") from error
+        if self.severities[0] == 0:
+            raise ValueError(
+                "severities start with 0, which is the clean window and always there; leave it out"
+            )
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
+            raise ValueError(f"seeds are {list(self.seeds)}; give different whole numbers of at least 0")
+        if self.least_rows < 1:
+            raise ValueError(f"least_rows is {self.least_rows}; it must be at least 1")
+
+    @property
+    def prefix(self) -> str:
+        """Start of the names of this suite's metrics and tables."""
+        return "stress_held_out" if self.held_out else "stress"

@@ -1,0 +1,290 @@
+"""What a suite found, as tables and as metrics by stable name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from holdfast.app.stressing.conditions import Conditions
+from holdfast.app.stressing.evidence import CHANCE, Evidence, Reading, interval
+from holdfast.app.stressing.suite import kind_of
+from holdfast.core.arrays import Floats
+from holdfast.drift.world_drift import WorldDrift
+from holdfast.evaluation.robustness.curves import breakdown_severity, corruption_error
+from holdfast.evaluation.robustness.ship_score import PARTS
+
+CALIBRATION = "/calibration"
+POINTS = ("skill", "reference_skill", "lift")
+
+
+@dataclass(frozen=True)
+class StressTables:
+    """Tables and metrics of a suite.
+
+    Attributes:
+        evidence: of the suite.
+        level: of the intervals.
+        retrained: days of the runs that were trained again later, as ``later_days`` gives them.
+    """
+
+    evidence: Evidence
+    level: float
+    retrained: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def by_name(self) -> dict[str, pd.DataFrame]:
+        """By file name."""
+        prefix = self.evidence.results.suite.settings.prefix
+        return {
+            prefix: self.scenarios,
+            f"{prefix}_curves": self.curves,
+            f"{prefix}_days": self.days,
+            f"{prefix}_slices": self.slices,
+        }
+
+    @cached_property
+    def scenarios(self) -> pd.DataFrame:
+        """A row a ladder, severity and metric; severity 0 is the clean window."""
+        suite = self.evidence.results.suite
+        rows = []
+        for name, drift in suite.ladders.items():
+            about = {"injector": name, "kind": kind_of(drift), "drift": drift_words(drift)}
+            for severity in (0, *suite.settings.severities):
+                rows += [{**about, "severity": severity, **each} for each in self._at(name, severity)]
+        return pd.DataFrame(rows)
+
+    def _at(self, name: str, severity: int) -> Iterator[dict[str, Any]]:
+        results = self.evidence.results
+        seeds = results.suite.seeds_of(name)
+        found = [results.scenarios[name, severity, seed] for seed in seeds] if severity else [results.clean]
+        strengths = [
+            float(each.about["strength"]) for each in found if each.about.get("strength") is not None
+        ]
+        qualities = {metric: output for output, metric in self.evidence.quality_of.items()}
+        for metric in self._metrics():
+            values = [self._value(name, severity, metric, side) for side in (0, 1)]
+            points = self._points(name, severity, qualities[metric]) if metric in qualities else None
+            clean = results.clean.model.get(metric)
+            undefined = sum(metric in each.undefined for each in found)
+            number, low, high = _interval(values[0], metric, level=self.level)
+            yield {
+                "metric": metric,
+                "output": metric.split("/")[0],
+                "value": number,
+                "low": low,
+                "high": high,
+                "clean": _interval(clean, metric, level=self.level)[0],
+                "reference": _interval(values[1], metric, level=self.level)[0],
+                **_point_columns(points, level=self.level),
+                "n": int(np.mean([each.counts.get(metric, 0) for each in found])),
+                "seeds": len(found),
+                "strength": float(np.mean(strengths)) if strengths else None,
+                "note": f"undefined for {undefined} of {len(found)} seeds" if undefined else "",
+            }
+
+    def _metrics(self) -> list[str]:
+        """Metrics that are reported, in the order in which they are judged."""
+        return [name for name in self.evidence.results.clean.counts if name != CHANCE]
+
+    def _value(self, name: str, severity: int, metric: str, side: int) -> Floats | None:
+        def read(found: Conditions) -> Floats | None:
+            return (found.model, found.reference)[side].get(metric)
+
+        if severity == 0:
+            return read(self.evidence.results.clean)
+        return self.evidence.at(name, severity, read)
+
+    def _points(self, name: str, severity: int, output: str) -> tuple[Floats | None, ...]:
+        """Skill, the reference's skill, and the lift."""
+        if severity == 0:
+            return self._points_of(self.evidence.results.clean, output)
+        return tuple(self.evidence.at(name, severity, read) for read in self._readings(output))
+
+    def _points_of(self, found: Conditions, output: str) -> tuple[Floats | None, ...]:
+        return tuple(read(found) for read in self._readings(output))
+
+    def _readings(self, output: str) -> tuple[Reading, ...]:
+        evidence = self.evidence
+        return (
+            evidence.skill_of(output),
+            evidence.skill_of(output, reference=True),
+            evidence.lift_of(output),
+        )
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """A row a ladder and output: areas, loss, worst rung, breakdown, errors against the reference's."""
+        evidence = self.evidence
+        rows = []
+        for output, metric in evidence.quality_of.items():
+            for name, drift in evidence.results.suite.ladders.items():
+                row = {"injector": name, "kind": kind_of(drift), "drift": drift_words(drift)}
+                rows.append({**row, "output": output, "metric": metric, **self._curve(name, output)})
+        return pd.DataFrame(rows)
+
+    def _curve(self, name: str, output: str) -> dict[str, Any]:
+        evidence = self.evidence
+        ladders = [
+            evidence.ladder(name, reading)
+            for reading in (
+                evidence.skill_of(output),
+                evidence.skill_of(output, reference=True),
+                evidence.lift_of(output),
+            )
+        ]
+        mine, other, lift = ladders
+        if mine is None or other is None or lift is None:
+            return {"note": "undefined at every severity"}
+        shared = [each for each in mine.severities if each in other.severities]
+        skills = [float(mine.values[list(mine.severities).index(each), 0]) for each in shared]
+        others = [float(other.values[list(other.severities).index(each), 0]) for each in shared]
+        error = corruption_error(
+            {name: [100.0 - each for each in skills[1:]]},
+            {name: [100.0 - each for each in others[1:]]},
+            clean_error=100.0 - skills[0],
+            reference_clean_error=100.0 - others[0],
+        )
+        lowest = int(lift.values[1:, 0].argmin()) + 1
+        area, area_low, area_high = interval(mine.area, level=self.level)
+        loss, loss_low, loss_high = interval(lift.values[0] - lift.area, level=self.level)
+        return {
+            "clean_skill": skills[0],
+            "area": area,
+            "area_low": area_low,
+            "area_high": area_high,
+            "reference_clean_skill": others[0],
+            "reference_area": float(other.area[0]),
+            "clean_lift": float(lift.values[0, 0]),
+            "loss": loss,
+            "loss_low": loss_low,
+            "loss_high": loss_high,
+            "worst_severity": int(lift.severities[lowest]),
+            "worst_lift": float(lift.values[lowest, 0]),
+            "worst_skill": float(min(skills)),
+            "breakdown_severity": breakdown_severity(shared, skills, others),
+            "corruption_error": error.by_corruption.get(name),
+            "relative_corruption_error": error.relative_by_corruption.get(name),
+            "scored": name in evidence.scored_ladders,
+            "note": "",
+        }
+
+    @cached_property
+    def days(self) -> pd.DataFrame:
+        """A row a day and metric of the clean window and of the days after it, with days since training."""
+        results = self.evidence.results
+        rows = [
+            {
+                "model": "this run",
+                "window": window,
+                "day": day,
+                "days_since_training": day - self.evidence.last_train_day,
+                **row,
+            }
+            for window, found in (("test", results.days), ("later", results.later_days))
+            for day, each in found.items()
+            for row in self._plain(each)
+        ]
+        table = pd.concat([pd.DataFrame(rows), self.retrained], ignore_index=True)
+        table["date"] = pd.to_datetime(table["day"], unit="D")
+        return table
+
+    @cached_property
+    def slices(self) -> pd.DataFrame:
+        """A row a slice and metric of the clean window."""
+        columns = ["slice", "metric", "output", "value", "low", "high", "reference", *POINTS, "n", "note"]
+        rows = [
+            {"slice": name, **row}
+            for name, found in self.evidence.results.slices.items()
+            for row in self._plain(found)
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+    def _plain(self, found: Conditions) -> Iterator[dict[str, Any]]:
+        qualities = {metric: output for output, metric in self.evidence.quality_of.items()}
+        for metric in self._metrics():
+            value, low, high = _interval(found.model.get(metric), metric, level=self.level)
+            points = self._points_of(found, qualities[metric]) if metric in qualities else (None,) * 3
+            yield {
+                "metric": metric,
+                "output": metric.split("/")[0],
+                "value": value,
+                "low": low,
+                "high": high,
+                "reference": _interval(found.reference.get(metric), metric, level=self.level)[0],
+                **{
+                    name: None if each is None else float(each[0])
+                    for name, each in zip(POINTS, points, strict=True)
+                },
+                "n": found.counts.get(metric, 0),
+                "note": "undefined" if metric in found.undefined else "",
+            }
+
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """By stable name: ``stress/INJECTOR/severity_S/METRIC`` ``stress/ship_score``; the clean beside."""
+        settings = self.evidence.results.suite.settings
+        found: dict[str, dict[str, Any]] = {}
+        shared = {"weighted": False, **({"held_out": True} if settings.held_out else {})}
+        for row in self.scenarios.to_dict("records"):
+            where = f"{row['injector']}/severity_{row['severity']}" if row["severity"] else "clean"
+            value = _number(row["value"])
+            found[f"{settings.prefix}/{where}/{row['metric']}"] = {
+                "value": value,
+                "low": _number(row["low"]),
+                "high": _number(row["high"]),
+                "n": row["n"],
+                "note": row["note"] or ("" if value is not None else "undefined"),
+                "clean": _number(row["clean"]),
+                "reference": _number(row["reference"]),
+                **shared,
+            }
+        scored = self.evidence.ship_score()
+        if scored is not None:
+            total, by_output = scored
+            numbers: Mapping[str, Floats] = {
+                "ship_score": total.value,
+                **{f"ship_score/{part}": total.part(part) for part in PARTS},
+                **{f"ship_score/{output}": each.value for output, each in by_output.items()},
+            }
+            for name, values in numbers.items():
+                value, low, high = interval(values, level=self.level)
+                entry = {"value": value, "low": low, "high": high, "n": len(self.evidence.results.scenarios)}
+                found[f"{settings.prefix}/{name}"] = {**entry, "note": "points", **shared}
+        return found
+
+
+def drift_words(drift: Any) -> str:
+    """Whether a drift is true or stands for it."""
+    if isinstance(drift, WorldDrift):
+        return "true"
+    return "surrogate" if kind_of(drift) in ("concept", "policy") else "injected"
+
+
+def _interval(
+    values: Floats | None, metric: str, *, level: float
+) -> tuple[float | None, float | None, float | None]:
+    """Value and ends; of a level as predicted over observed instead of its logarithm."""
+    if values is None:
+        return None, None, None
+    if metric.endswith(CALIBRATION):
+        values = np.exp2(np.clip(values, -60.0, 60.0))
+    else:
+        values = np.clip(values, 0.0, 1.0)
+    return interval(values, level=level)
+
+
+def _point_columns(points: tuple[Floats | None, ...] | None, *, level: float) -> dict[str, float | None]:
+    """Points; only the metric that says how good an output is has any."""
+    found: dict[str, float | None] = {}
+    for name, values in zip(POINTS, points or (None, None, None), strict=True):
+        value, low, high = (None, None, None) if values is None else interval(values, level=level)
+        found |= {name: value, f"{name}_low": low, f"{name}_high": high}
+    del found["reference_skill_low"], found["reference_skill_high"]
+    return found
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or pd.isna(value) else float(value)

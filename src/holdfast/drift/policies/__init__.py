@@ -1,0 +1,1 @@
+"""Who chose what was shown changes."""

@@ -1,0 +1,1 @@
+"""What is measured is wrong; what happened is not."""

@@ -1,0 +1,1 @@
+"""Maps that make a head's predictions mean what they say, fitted on the validation window."""

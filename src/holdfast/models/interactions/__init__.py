@@ -1,0 +1,1 @@
+"""Interactions: one file, one way in which the fields of a row meet."""

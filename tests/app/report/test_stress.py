@@ -1,0 +1,77 @@
+"""The stress part of the page: words that the interval allows, signs, half-lives, figures that draw."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from holdfast.app.report import stress_figures
+from holdfast.app.report.content import ReportContent, Verdict
+from holdfast.app.report.page import build_report
+from holdfast.app.report.stress import stress_view, verdict_of
+
+
+@pytest.mark.parametrize(
+    ("ends", "words", "tone"),
+    [
+        ((1.0, 6.0), "worth more than the reference", "good"),
+        ((-1.0, 6.0), "cannot be told from the reference", "unclear"),
+        ((-9.0, -1.0), "worth less than the reference", "mixed"),
+        ((None, None), "without an interval", "unclear"),
+    ],
+)
+def test_the_verdict_says_what_the_interval_allows(made_stress, ends, words, tone):
+    title, found = verdict_of(made_stress.score(4.5, *ends))
+    assert (words in title, found) == (True, tone)
+
+
+def test_no_score_is_said_in_words(made_stress):
+    assert verdict_of(None)[0].startswith("No ship score")
+    view = stress_view(made_stress.section(ship_score=None))
+    assert (view.lines, view.waterfall) == ([], "")
+
+
+def test_an_output_below_the_reference_takes_the_green_away(made_stress):
+    low = made_stress.score()
+    low["by_output"]["ranking"] = {**made_stress.number(-3.0, -5.0, -1.0), "parts": low["parts"]}
+    view = stress_view(made_stress.section(ship_score=low))
+    assert view.tone == "mixed"
+    assert any("Taken alone, ranking would be served better" in each for each in view.sentences)
+
+
+def test_losses_carry_a_minus_sign_and_their_ends_stay_in_order(made_stress):
+    name, cells = stress_view(made_stress.section()).lines[0]
+    assert name == "click"
+    assert [each.value for each in cells] == ["8.0", "−2.0", "−1.0", "0.0", "−0.5", "4.5"]
+    assert cells[1].interval == "−2.5 to −1.5"
+
+
+def test_what_a_reader_must_know_stands_there(made_stress):
+    view = stress_view(made_stress.section())
+    assert view.half_lives == ["click: not reached, and at this slope more than 60 days away"]
+    assert view.left_out == [("bots", "there are no rows")]
+    assert any("undefined in 1 scenarios" in each for each in view.doubts)
+    assert any("one injection seed" in each for each in view.doubts)
+    assert view.worst[0].scenario == "noise, severity 5: −1.2"
+    assert "1.15 times them" in view.cost
+    assert view.successors
+
+
+def test_the_page_shows_every_suite_and_draws_without_intervals(made_stress):
+    bare = made_stress.section()
+    bare.scenarios[["skill_low", "skill_high", "low", "high"]] = None
+    held_out = made_stress.section(held_out=True, suite="held_out")
+    content = ReportContent(title="t", verdict=Verdict(title="v"), stress=[bare, held_out])
+    page = build_report(content)
+    assert page.count("Ship score 4.5") == 2
+    assert "nothing may be chosen or tuned" in page
+    assert "Not in this report" in build_report(ReportContent(title="t", verdict=Verdict(title="v")))
+
+
+def test_a_score_below_zero_and_many_ladders_draw(made_stress):
+    names = ["clean lift", "loss"]
+    assert stress_figures.waterfall(names, [-3.0, -2.0], made_stress.number(-5.0, -6.0, -4.0)).axes
+    many = pd.concat(
+        [made_stress.section().scenarios.assign(injector=f"ladder {index}") for index in range(20)]
+    )
+    assert len(stress_figures.ladders(many).axes) == 20
