@@ -77,8 +77,8 @@ def measured(form: str, folder: Path, current: Path) -> None:
     seconds = time.process_time() - start
     found = table[(table["p_value"] < 0.001 / len(table))]
     print(
-        f"{form:8s} {seconds:7.2f} CPU s   peak {peak_megabytes():6.0f} MB ({held:.0f} with the window read)   "
-        f"{found['where'].nunique()} columns found, 14 shifted"
+        f"{form:8s} {seconds:7.2f} CPU s   peak {peak_megabytes():6.0f} MB "
+        f"({held:.0f} with the window read)   {found['where'].nunique()} columns found, 14 shifted"
     )
 
 
