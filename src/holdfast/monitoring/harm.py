@@ -80,7 +80,8 @@ class HarmEstimator:
 
     Attributes:
         max_rows: rows of the reference that are scored, at least 10; drawn by the seed where there are more.
-        num_samples: samples of the reference that give the level of chance, at least 2.
+        num_samples: samples of the reference that give the level of chance, and of the window that say how
+            sure it is, at least 2 of each.
         level: of the intervals, in (0, 1).
         seed: of all draws.
     """
@@ -137,13 +138,17 @@ class HarmEstimator:
         now = current[column] if column in current else pd.Series([None] * len(current), dtype=object)
         change = self._change(predict, frame, column, now, before, draw)
         whole = reference[column].reset_index(drop=True)
-        by_chance = []
+        by_chance, again = [], []
         for _ in range(self.num_samples):
             sample = whole.iloc[draw.integers(len(whole), size=len(current))]
             by_chance.append(self._change(predict, frame, column, sample, before, draw))
-        chance = np.stack(by_chance)
-        shift = self._interval(change - chance.mean(axis=0), chance.mean(axis=1), user)
-        size = self._interval(np.abs(change) - np.abs(chance).mean(axis=0), np.abs(chance).mean(axis=1), user)
+            sample = now.iloc[draw.integers(len(now), size=len(now))]
+            again.append(self._change(predict, frame, column, sample, before, draw))
+        chance, resampled = np.stack(by_chance), np.stack(again)
+        # The reference is a sample too: its own luck comes on top of the window's.
+        luck = len(current) / len(reference)
+        shift = self._interval(change, chance, resampled, user, luck)
+        size = self._interval(np.abs(change), np.abs(chance), np.abs(resampled), user, luck)
         note = "" if column in current else "the column is not there: taken as all missing"
         usual = float(np.abs(before).mean())
         moved = (max(size[0], 0.0), max(size[1], 0.0), max(size[2], 0.0))
@@ -161,16 +166,23 @@ class HarmEstimator:
         moved = frame.assign(**{column: moved_like(frame[column], toward, draw=draw)})
         return _scores(predict, moved) - before
 
-    def _interval(self, values: Floats, chance: Floats, users: Ints) -> tuple[float, float, float]:
-        """Mean, and its interval: users and samples both vary."""
+    def _interval(
+        self, change: Floats, chance: Floats, resampled: Floats, users: Ints, luck: float
+    ) -> tuple[float, float, float]:
+        """Mean of ``change`` ``[N]`` beyond ``chance`` ``[R, N]``: users, window and reference all vary."""
+        values = change - chance.mean(axis=0)
         mean = float(values.mean())
         by_user = np.bincount(np.unique(users, return_inverse=True)[1], values - mean)
-        number = by_user.size
+        number, samples = by_user.size, chance.shape[0]
         rows = float((by_user**2).sum()) * number / max(number - 1, 1) / values.size**2
-        samples = float(chance.var(ddof=1)) * (1.0 + 1.0 / chance.size)
-        half = float(student.ppf(0.5 + self.level / 2.0, chance.size - 1)) * float(np.sqrt(samples))
-        half = float(np.hypot(half, student.ppf(0.5 + self.level / 2.0, max(number - 1, 1)) * np.sqrt(rows)))
-        return mean, mean - half, mean + half
+        window = float(resampled.mean(axis=1).var(ddof=1))
+        window += float(chance.mean(axis=1).var(ddof=1)) * (luck + 1.0 / samples)
+        quantile = 0.5 + self.level / 2.0
+        half = np.hypot(
+            student.ppf(quantile, samples - 1) * np.sqrt(window),
+            student.ppf(quantile, max(number - 1, 1)) * np.sqrt(rows),
+        )
+        return mean, mean - float(half), mean + float(half)
 
 
 def _scores(predict: Predict, frame: pd.DataFrame) -> Floats:
