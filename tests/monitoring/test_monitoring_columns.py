@@ -92,11 +92,11 @@ def test_sixty_percent_missing_never_passes(form):
 def test_wasserstein_p_values_hold_without_change(sizes):
     draws = np.random.default_rng(4)
     p = []
-    for _ in range(100):
+    for _ in range(40):
         before, now = (draws.standard_t(4, size=size) for size in sizes)
         p.append(_one(before, now, Wasserstein())["p_value"])
-    # 100 draws at 5 %: at most 13 in 99.9 % of the cases.
-    assert (np.array(p) < 0.05).sum() <= 13
+    # 40 draws at 5 %: at most 7 in 99.9 % of the cases.
+    assert (np.array(p) < 0.05).sum() <= 7
 
 
 def test_jensen_shannon_is_numpys_doane_bins_with_one_for_the_outside():
@@ -160,7 +160,7 @@ def _weird():
     }
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.sampled_from(sorted(_weird())),
     st.sampled_from(sorted(_weird())),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,14 @@ from holdfast.core.arrays import Floats
 from holdfast.core.random import generator
 
 NUM_DRAWS = 999
+
+
+@lru_cache(maxsize=4)
+def _steps(num_points: int) -> Floats:
+    """Normal draws, ``[999, num_points]``; columns of one size share them, as drawing takes most of the time."""
+    steps = generator(0, "monitoring", "wasserstein").normal(size=(NUM_DRAWS, num_points))
+    steps.setflags(write=False)
+    return steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +54,7 @@ class WassersteinNull:
         if len(support) < 2:
             return cls(draws=np.zeros(NUM_DRAWS), mean=0.0, variance=0.0)
         upto = np.cumsum(share)
-        steps = generator(0, "monitoring", "wasserstein").normal(size=(NUM_DRAWS, len(support)))
-        walk = np.cumsum(steps * np.sqrt(share), axis=1)
+        walk = np.cumsum(_steps(len(support)) * np.sqrt(share), axis=1)
         bridge = walk[:, :-1] - walk[:, -1:] * upto[:-1]
         draws = np.sort(np.abs(bridge) @ np.diff(support))
         return cls(draws=draws, mean=float(draws.mean()), variance=variance)
