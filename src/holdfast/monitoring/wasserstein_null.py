@@ -17,7 +17,7 @@ NUM_DRAWS = 999
 
 @lru_cache(maxsize=4)
 def _steps(num_points: int) -> Floats:
-    """Normal draws, ``[999, num_points]``; columns of one size share them, as drawing takes most of the time."""
+    """Normal draws, ``[999, num_points]``, shared by columns of one size: drawing takes most of the time."""
     steps = generator(0, "monitoring", "wasserstein").normal(size=(NUM_DRAWS, num_points))
     steps.setflags(write=False)
     return steps
