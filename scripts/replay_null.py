@@ -16,6 +16,7 @@ import pandas as pd
 
 from holdfast.core.arrays import Floats
 from holdfast.data.log import local_days
+from holdfast.monitoring.alarm_control import Control
 from holdfast.monitoring.null_replay import StableSignals, findings_by_day, null_replay, p_value_matrix
 from holdfast.monitoring.reference import Reference
 from holdfast.monitoring.window_calibration import fit_finding_null
@@ -23,7 +24,7 @@ from holdfast.monitoring.window_null import fit_window_null
 from holdfast.simulation.world import DefaultWorld
 
 REFERENCE_DAYS = 28
-CONTROLS = ("none", "bh", "holm", "sequential")
+CONTROLS: tuple[Control, ...] = ("none", "bh", "holm", "sequential")
 SYNTHETIC = {
     "independent": StableSignals(),
     "season": StableSignals(season=2.0),

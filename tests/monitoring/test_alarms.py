@@ -44,6 +44,8 @@ def test_what_is_broken_alarms_without_a_p_value():
     (alarm,) = raise_alarms([gone, finding(p=0.9)])
     assert alarm.p_value is None
     assert alarm.next_step.startswith("Mend")
+    days = [finding(n, kind="missing_column", p=None, severity="broken") for n in (0, 2, 3)]
+    assert [each.since for each in raise_alarms(days)] == [START, START + 2 * DAY, START + 2 * DAY]
     empty = finding(where="*", kind="empty_window", p=None, severity="broken")
     assert "no rows" in raise_alarms([empty])[0].next_step
 

@@ -146,7 +146,8 @@ def raise_alarms(
         raise ValueError(f"windows_before is {windows_before}; it must be at least 0")
     if tolerance < 0.0:
         raise ValueError(f"tolerance is {tolerance}; it must be at least 0")
-    alarms = []
+    alarms: list[Alarm] = []
+    harms: dict[tuple[str, Place, pd.Timestamp | None], Harm | None] = {}
     history = _history(findings)
     for number, (_, group) in enumerate(_windows(findings), start=windows_before + 1):
         threshold = window_rate(rate, control=control, number=number)
@@ -158,7 +159,11 @@ def raise_alarms(
             if value <= threshold or finding.severity == "broken":
                 since = _since(finding, history)
                 limit = None if np.isnan(value) else threshold
-                harm = harm_of(finding) if harm_of else None
+                # Several detectors speak of one column; its harm is the same.
+                key = (finding.where, finding.place, finding.start)
+                if harm_of and key not in harms:
+                    harms[key] = harm_of(finding)
+                harm = harms.get(key)
                 alarms.append(_alarm(finding, value, limit, since, harm, tolerance))
     return alarms
 
@@ -255,7 +260,10 @@ def _since(finding: Finding, history: dict[tuple[str, str], list[Finding]]) -> p
     ]
     if finding.p_value is None:
         # Broken things have no p-value: the first window of the unbroken run that ends here.
-        return past[0].start if past else start
+        first = len(past) - 1
+        while first > 0 and past[first - 1].end == past[first].start:
+            first -= 1
+        return past[first].start
     scores = [
         np.nan if each.p_value is None else norm.isf(min(max(each.p_value, 1e-300), 1.0 - 1e-12))
         for each in past

@@ -115,7 +115,7 @@ class CalibrationWatch:
         for record in table.to_dict("records"):
             row = {str(name): value for name, value in record.items()}
             start = pd.Timestamp(int(row["day"]), unit="D").tz_localize(zone)
-            window = {"start": start, "end": start + pd.Timedelta(days=1)}
+            window = {"start": start, "end": start + pd.DateOffset(days=1)}
             shared: dict[str, Any] = {
                 "where": self.head if row["slice"] == ALL else f"{self.head} [{row['slice']}]",
                 "place": "outcome" if row["slice"] == ALL else "slice",

@@ -136,7 +136,7 @@ def late_label_table(
     ``ratio`` compares positives so far with how many should have been seen *by that age*, predicted times
     completion, so that young days are judged on what can be known of them. It takes for granted that outcomes
     come as
-    fast as on the reference: slower ones look like fewer until they mature. ``rate`` is of matured rows
+    fast as on the reference, whoever they are of: slower ones look like fewer until they mature. ``rate`` is of matured rows
     alone; ``rate_expected`` divides positives so far by the completion.
 
     Args:
@@ -220,7 +220,7 @@ def late_label_findings(table: pd.DataFrame, *, head: str, zone: str = "UTC") ->
                 kind="late_label_ratio",
                 place="outcome",
                 start=start,
-                end=start + pd.Timedelta(days=1),
+                end=start + pd.DateOffset(days=1),
                 statistic=None if math.isnan(row["ratio"]) else row["ratio"],
                 p_value=row["p_value"],
                 effect=effect,
