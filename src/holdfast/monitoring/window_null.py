@@ -183,10 +183,9 @@ def fit_window_null(
 def change_point(z_scores: Floats) -> int:
     r"""The window since which a signal has most likely been elsewhere, given that it is elsewhere at the end.
 
-    .. math:: \arg\max_k \frac{1}{T - k} \left(\sum_{t=k}^{T-1} \max(z_t, 0)\right)^2 \text{ over runs to the
-    end}
+    .. math:: \arg\max_k \frac{1}{T - k} \max\left(0, \sum_{t=k}^{T-1} z_t\right)^2
 
-    with the sum of signed scores: a shift of the mean of independent normal scores that lasts to the end.
+    the likeliest start of a shift upward of independent normal scores that lasts to the end.
 
     Args:
         z_scores: in order of time, large where far from the reference, ``[T]``, at least one; NaN counts 0.
