@@ -12,6 +12,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from holdfast.app.counterfactual.settings import CounterfactualSettings
+from holdfast.app.monitoring.settings import MonitorSettings
 from holdfast.app.schema import TARGET, build, check, schema_of
 from holdfast.app.settings import RunSettings
 from holdfast.app.simulating.contenders import ContenderSettings
@@ -53,6 +54,7 @@ GROUPS = (
     "policy",
     "stress",
     "drift",
+    "monitor",
     "tracking",
 )
 SINGLE_COMPONENTS = (
@@ -96,6 +98,7 @@ class Plan:
     contenders: dict[str, ContenderSettings]
     stress: StressSettings
     ladders: dict[str, Any]
+    monitor: MonitorSettings
     tracking: Wandb
 
 
@@ -141,7 +144,7 @@ def plan(config: DictConfig) -> Plan:
         key: build(config, key)
         for key in (
             *("split", "history", "encoder", "optimizer", "trainer", "evaluation"),
-            *("calibration", "counterfactual", "simulation", "stress", "tracking"),
+            *("calibration", "counterfactual", "simulation", "stress", "monitor", "tracking"),
         )
     }
     made["fusion"] = _kind(config, "fusion", Fusion)

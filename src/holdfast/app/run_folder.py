@@ -30,6 +30,7 @@ CHANGEABLE = (
     "calibration",
     "stress",
     "drift",
+    "monitor",
     "fusion",
     "tracking",
     "tags",
@@ -56,6 +57,7 @@ class RunFolder:
         self.counterfactual_file = path / "counterfactual.json"
         self.simulation_file = path / "simulation.json"
         self.stress = path / "stress"
+        self.monitor = path / "monitor"
         self._state_file = path / STATE_FILE
 
     @property
