@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from holdfast.app.counterfactual.settings import CounterfactualSettings
 from holdfast.app.kinds import kind_of
+from holdfast.app.monitoring.settings import MonitorSettings
 from holdfast.app.named_components import contenders_of, ladders_of
 from holdfast.app.robust_plan import KEYS, RobustPlan, robust_plan
 from holdfast.app.schema import TARGET, build, check, schema_of
@@ -63,6 +64,7 @@ GROUPS = (
     "policy",
     "stress",
     "drift",
+    "monitor",
     "tracking",
 )
 SINGLE_COMPONENTS = (
@@ -108,6 +110,7 @@ class Plan:
     contenders: dict[str, ContenderSettings]
     stress: StressSettings
     ladders: dict[str, Any]
+    monitor: MonitorSettings
     tracking: Wandb
 
 
@@ -153,7 +156,7 @@ def plan(config: DictConfig) -> Plan:
         key: build(config, key)
         for key in (
             *("split", "history", "encoder", "optimizer", "trainer", "evaluation"),
-            *("calibration", "counterfactual", "simulation", "stress", "tracking"),
+            *("calibration", "counterfactual", "simulation", "stress", "monitor", "tracking"),
         )
     }
     made["fusion"] = kind_of(config, "fusion", Fusion)

@@ -192,6 +192,7 @@ def simulate(run: Run, *, resume: bool) -> None:
 
 def export(run: Run, *, resume: bool) -> None:
     """Write the bundle, and prove that it gives the numbers that the model gives."""
+    from holdfast.app.monitoring.making_reference import add_reference
     from holdfast.serving.bundle_writer import write_bundle
     from holdfast.serving.parity import check_parity
 
@@ -215,6 +216,7 @@ def export(run: Run, *, resume: bool) -> None:
             windows=prepared.bounds,
             sample_rows=rows,
             history_features=prepared.history_features,
+            add_reference=lambda bundle: add_reference(bundle, run.plan, prepared),
         )
         parity = check_parity(unproven, ranker, encoder, fusion, rows)
         if not parity.passed:
@@ -231,6 +233,13 @@ def export(run: Run, *, resume: bool) -> None:
     run.run_log.log_summary({"export/max_scaled_difference": parity.max_scaled_difference})
     run.console.say("export", f"{run.folder.bundle}, {bundle.size_bytes / 1e6:.1f} MB")
     run.console.say("export", parity.summary())
+
+
+def monitor(run: Run, *, resume: bool) -> None:
+    """Watch the test window day by day against what the model was trained on, as it would be served."""
+    from holdfast.app.monitoring.stage import monitor_run
+
+    monitor_run(run)
 
 
 def report(run: Run, *, resume: bool) -> None:
@@ -256,5 +265,6 @@ STAGE_FUNCTIONS: dict[str, Callable[..., None]] = {
     "counterfactual": counterfactual,
     "simulate": simulate,
     "export": export,
+    "monitor": monitor,
     "report": report,
 }
