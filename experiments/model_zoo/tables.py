@@ -76,7 +76,7 @@ def _by_sign(part: pd.DataFrame) -> str:
     signs = part.apply(told_apart, axis=1)
     words = []
     for sign, word in ((1, "better"), (-1, "worse"), (0, "neither, within the interval")):
-        names = list(part.loc[signs == sign, "variant"])
+        names = [f"`{name}`" for name in part.loc[signs == sign, "variant"]]
         everybody = sign == 0 and len(names) == len(part)
         words.append(f"{word}: {f'all {len(names)}' if everybody else ', '.join(names) or 'nobody'}")
     return "; ".join(words) + "."
