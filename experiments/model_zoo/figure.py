@@ -61,9 +61,10 @@ def _panel(panel: plt.Axes, rows: pd.DataFrame, names: list[str]) -> None:
     panel.axvline(0.0, color="#555555", linewidth=0.9)
     panel.axvline(of.loc[BASE, "gain"], color="#4477AA", linewidth=0.9, linestyle="--")
     # Three seeds give some intervals many times wider than all others: cut them, or nothing is seen.
-    inner = of[["gain", "user_low", "user_high"]].abs().to_numpy().max()
-    reach = min(1.8 * inner, of[["seed_low", "seed_high"]].abs().to_numpy().max() * 1.05)
-    panel.set_xlim(-reach, reach)
+    reach = 1.8 * of[["gain", "user_low", "user_high"]].abs().to_numpy().max()
+    low, high = max(of["seed_low"].min(), -reach), min(of["seed_high"].max(), reach)
+    margin = 0.05 * (high - low)
+    panel.set_xlim(min(low, 0.0) - margin, max(high, 0.0) + margin)
     panel.tick_params(labelsize=8)
     panel.grid(axis="y", color="#EEEEEE", linewidth=0.6)
     panel.set_axisbelow(True)

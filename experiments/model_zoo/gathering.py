@@ -22,10 +22,27 @@ from holdfast.core.files import whole_file
 from holdfast.evaluation.over_seeds import mean_over_seeds
 
 DELTA_M = "delta_m"
+TUNED, SAME = "tuned", "same"
+"""Which learning rates: each contender's own choice, or one for all."""
 RUN_COLUMNS = (
     *("family", "variant", "seed", "rate", "reported", "validation_loss", "best_epoch", "num_epochs"),
     *("num_weights", "fit_cpu_seconds", "fit_us_per_row", "predict_us_per_row"),
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """Results of single trainings; one may be both tuned and same.
+
+    Attributes:
+        tuning: in the world in which the rate is chosen.
+        tuned: in the reported worlds, with the rate that was chosen.
+        same: in the reported worlds, with the same rate for all.
+    """
+
+    tuning: list[dict[str, Any]]
+    tuned: list[dict[str, Any]]
+    same: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -33,10 +50,10 @@ class Found:
     """What the study came to.
 
     Attributes:
-        runs: a row a training.
-        measures: a row a contender, reported seed and measure.
-        differences: a row a contender, reference and measure: the mean gain in per cent of the reference,
-            with both intervals; positive is better, whatever the measure.
+        runs: a row a training; ``reported`` where it has the rate that was chosen.
+        measures: a row a contender, choice of rates, reported seed and measure.
+        differences: a row a contender, choice of rates, reference and measure: the mean gain in per cent of
+            the reference, with both intervals; positive is better, whatever the measure.
     """
 
     runs: pd.DataFrame
@@ -44,19 +61,36 @@ class Found:
     differences: pd.DataFrame
 
 
-def gathered(results: Sequence[dict[str, Any]], study: Study) -> Found:
+def gathered(results: Results, study: Study) -> Found:
     """All figures of a study."""
-    runs = pd.DataFrame([{**each, "reported": "values" in each} for each in results])
-    runs = runs.reindex(columns=list(RUN_COLUMNS))
-    reported = [each for each in results if "values" in each]
+    chosen = {(each["variant"], each["rate"]) for each in results.tuned}
+    once = {
+        (each["variant"], each["seed"], each["rate"]): each
+        for each in (*results.tuning, *results.tuned, *results.same)
+    }
+    runs = pd.DataFrame(
+        [
+            {**each, "reported": "values" in each and (each["variant"], each["rate"]) in chosen}
+            for each in once.values()
+        ]
+    ).reindex(columns=list(RUN_COLUMNS))
+    both = {TUNED: results.tuned, SAME: results.same}
     measures = pd.DataFrame(
         [
-            {"variant": each["variant"], "seed": each["seed"], "measure": name, "value": value}
-            for each in reported
+            {
+                "variant": each["variant"],
+                "rates": rates,
+                "seed": each["seed"],
+                "measure": name,
+                "value": value,
+            }
+            for rates, mine in both.items()
+            for each in mine
             for name, value in each["values"].items()
         ]
     )
-    return Found(runs, measures, _differences(reported, study.level))
+    parts = [_differences(mine, study.level).assign(rates=rates) for rates, mine in both.items()]
+    return Found(runs, measures, pd.concat(parts, ignore_index=True))
 
 
 def save(folder: Path, found: Found) -> None:

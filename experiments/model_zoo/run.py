@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from figure import draw
-from gathering import gathered, save, saved
+from gathering import TUNED, Results, gathered, save, saved
 from one_fit import Job, run_job
 from study import QUICK, Study
 from tables import sections
@@ -48,7 +48,8 @@ def main(words: Sequence[str] | None = None) -> None:
         results = all_results(study, tuple(asked.only), runs, processes=asked.processes)
         save(out / "results", gathered(results, study))
     found = saved(out / "results")
-    draw(found.differences, out / "results" / "gains.png")
+    differences = found.differences
+    draw(differences[differences["rates"] == TUNED], out / "results" / "gains.png")
     for name, text in sections(found).items():
         if (out / "README.md").is_file():
             write_between(out / "README.md", text, name=name)
@@ -56,8 +57,8 @@ def main(words: Sequence[str] | None = None) -> None:
             print(text, end="\n\n")
 
 
-def all_results(study: Study, only: tuple[str, ...], runs: Path, *, processes: int) -> list[dict[str, Any]]:
-    """Every training: first those that choose a learning rate for each contender, then those with it."""
+def all_results(study: Study, only: tuple[str, ...], runs: Path, *, processes: int) -> Results:
+    """Every training: those that choose a rate for each contender, those with it, those with one for all."""
     contenders = chosen(only).values()
     tuning = [
         Job(variant=each, seed=study.tuning_seed, rate=rate, study=study, runs=runs)
@@ -66,12 +67,19 @@ def all_results(study: Study, only: tuple[str, ...], runs: Path, *, processes: i
     ]
     tried = list(done(tuning, processes=processes))
     best = {each.name: best_rate(tried, each.name) for each in contenders}
-    reported = [
-        Job(variant=each, seed=seed, rate=best[each.name], study=study, runs=runs)
-        for seed in study.seeds
-        for each in contenders
-    ]
-    return [*tried, *done(reported, processes=processes)]
+    tuned, same = (
+        [
+            Job(variant=each, seed=seed, rate=rates[each.name], study=study, runs=runs)
+            for seed in study.seeds
+            for each in contenders
+        ]
+        for rates in (best, dict.fromkeys(best, study.same_rate))
+    )
+    return Results(
+        tuning=tried,
+        tuned=list(done(tuned, processes=processes)),
+        same=list(done(same, processes=processes)),
+    )
 
 
 def best_rate(tried: Sequence[dict[str, Any]], name: str) -> float:

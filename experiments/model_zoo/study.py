@@ -13,6 +13,7 @@ class Study:
         words: of the configuration, for all contenders.
         rates: times the default learning rates of dense weights and embeddings: the search space.
         tuning_seed: of the world and the weights by which the rate is chosen; reported nowhere.
+        same_rate: the one rate of the check, in which all contenders have the same.
         seeds: of the worlds and weights that are reported.
         num_resamples: of users, for intervals within worlds.
         level: of all intervals.
@@ -30,7 +31,8 @@ class Study:
     )
     rates: tuple[float, ...] = (0.5, 1.0, 2.0)
     tuning_seed: int = 100
-    seeds: tuple[int, ...] = (0, 1, 2)
+    same_rate: float = 1.0
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     num_resamples: int = 100
     level: float = 0.95
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
-from gathering import DELTA_M, Found
+from gathering import DELTA_M, SAME, TUNED, Found
 from measures import MEASURES, OBJECTIVES
 from variants import BASE, REFERENCE
 
@@ -24,17 +24,19 @@ def sections(found: Found) -> dict[str, str]:
         "gains": gains_table(found, against=REFERENCE),
         "words": in_words(found),
         "base": gains_table(found, against=BASE),
+        "same": gains_table(found, against=REFERENCE, rates=SAME),
+        "same_words": in_words(found, rates=SAME),
         "levels": levels_table(found),
         "cost": cost_table(found),
         "budget": budget(found),
     }
 
 
-def gains_table(found: Found, *, against: str) -> str:
+def gains_table(found: Found, *, against: str, rates: str = TUNED) -> str:
     """Gain of every contender over another one, by objective."""
     rows = []
     for family, mine in found.differences.groupby("family", sort=False):
-        part = mine[mine["against"] == against]
+        part = mine[(mine["against"] == against) & (mine["rates"] == rates)]
         if part.empty:
             continue
         rows.append([f"*{TITLES[str(family)]}*", *[""] * len(SHOWN)])
@@ -49,11 +51,12 @@ def told_apart(row: pd.Series) -> int:
     return int(row["seed_low"] > 0.0) - int(row["seed_high"] < 0.0)
 
 
-def in_words(found: Found) -> str:
+def in_words(found: Found, *, rates: str = TUNED) -> str:
     """Who can be told from single-task models and from shared-bottom, and who cannot."""
     lines = []
     for against in (REFERENCE, BASE):
         part = found.differences[found.differences["against"] == against]
+        part = part[part["rates"] == rates]
         single = part[part["measure"].isin(OBJECTIVES.values())]
         signs = single.apply(told_apart, axis=1)
         chance = 0.025 * len(single)
@@ -73,7 +76,7 @@ def _by_sign(part: pd.DataFrame) -> str:
     signs = part.apply(told_apart, axis=1)
     words = []
     for sign, word in ((1, "better"), (-1, "worse"), (0, "neither, within the interval")):
-        names = list(part.loc[signs == sign, "variant"])
+        names = [f"`{name}`" for name in part.loc[signs == sign, "variant"]]
         everybody = sign == 0 and len(names) == len(part)
         words.append(f"{word}: {f'all {len(names)}' if everybody else ', '.join(names) or 'nobody'}")
     return "; ".join(words) + "."
@@ -81,7 +84,8 @@ def _by_sign(part: pd.DataFrame) -> str:
 
 def levels_table(found: Found) -> str:
     """What each measure was, mean over worlds."""
-    means = found.measures.pivot_table(index="variant", columns="measure", values="value", sort=False)
+    tuned = found.measures[found.measures["rates"] == TUNED]
+    means = tuned.pivot_table(index="variant", columns="measure", values="value", sort=False)
     digits = {name: 2 if name == "dwell/crps_seconds" else 4 for name in MEASURES}
     rows = [
         [str(name), *(f"{row[measure]:.{digits[measure]}f}" for measure in MEASURES)]
