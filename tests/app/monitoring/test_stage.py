@@ -35,10 +35,8 @@ def test_the_reference_travels_sealed_in_the_bundle_and_is_small(trained):
 
 def test_the_reference_is_of_the_rows_that_the_model_learned_and_was_chosen_by(trained):
     reference = load_watch_reference(trained.run / "bundle" / "reference")
-    rows = [
-        pd.read_parquet(trained.run / "prepared" / f"rows_{name}.parquet") for name in ("train", "validation")
-    ]
-    both = pd.concat(rows)
+    prepared = trained.run / "prepared"
+    both = pd.concat([pd.read_parquet(prepared / f"rows_{name}.parquet") for name in ("train", "validation")])
     assert reference.columns.num_rows == len(both)
     summary = reference.columns.columns["content_length"]
     assert abs(summary.mean - both["content_length"].mean()) < 1e-6 * abs(both["content_length"].mean())

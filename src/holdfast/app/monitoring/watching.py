@@ -165,7 +165,9 @@ class _Harm:
     def __call__(self, finding: Finding) -> Harm | None:
         if finding.place != "feature" or finding.where not in self.sample or finding.start not in self.places:
             return None
-        key = (finding.where, finding.start)
+        # What is not there, or cannot be read, is the same in every window.
+        gone = finding.kind in ("missing_column", "type_changed")
+        key = (finding.where, None if gone else finding.start)
         if key not in self.known:
             current = self.rows.features[self.places[finding.start]]
             self.known[key] = self.estimator.estimate(
