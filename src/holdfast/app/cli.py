@@ -18,7 +18,7 @@ from holdfast.core.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code: 0, 2 for the user's mistake, 1 for ours; others are a verdict."""
+    """Run one command and give its exit code: 0, 2 for the user's mistake, 1 for ours; more is a verdict."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     # Threads that wait by spinning take the cores from each other as soon as anything else runs beside them.
     # It has to be said before torch is imported; whoever sets it knows better.

@@ -85,9 +85,9 @@ def _dates(day: pd.Series) -> Any:
 
 
 def _days(panel: Any) -> None:
-    locator = AutoDateLocator(minticks=2, maxticks=5)
+    locator = AutoDateLocator(minticks=2, maxticks=5)  # type: ignore[no-untyped-call]
     panel.xaxis.set_major_locator(locator)
-    panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    panel.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
 def _spaced(ratios: tuple[float, ...], limits: tuple[float, float]) -> list[float]:

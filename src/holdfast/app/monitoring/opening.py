@@ -35,8 +35,12 @@ class Opened:
     card: DatasetCard
 
 
-def open_reference(place: Path) -> Opened:
+def open_reference(place: Path, *, plan: Plan | None = None) -> Opened:
     """Open a bundle, or the bundle of a run.
+
+    Args:
+        place: its folder.
+        plan: of the run; None for what the bundle says of it.
 
     Raises:
         UserError: there is none, it is damaged, or it holds no reference.
@@ -49,7 +53,7 @@ def open_reference(place: Path) -> Opened:
             f"the run in {place} has no bundle of its present model; `holdfast export {place}` writes one"
         )
     bundle = load_bundle(folder.bundle if folder.is_run else place)
-    plan = plan_of(bundle)
+    plan = plan_of(bundle) if plan is None else plan
     card = card_from_dict(bundle.manifest["data"]["card"], where=str(bundle.folder))
     reference = load_watch_reference(bundle.reference_folder)
     return Opened(bundle, plan, watcher_of(bundle, plan), reference, card)

@@ -43,7 +43,7 @@ def result(watched: Watched, settings: MonitorSettings, about: Mapping[str, Any]
         "format": FORMAT,
         "exit_code": exit_code(watched),
         "action": watched.trigger.action,
-        "reasons": list(watched.trigger.reasons),
+        "reasons": list(dict.fromkeys(watched.trigger.reasons)),
         "num_findings": len(watched.findings),
         "num_alarms": watched.trigger.num_alarms,
         "num_harmless": watched.trigger.num_harmless,

@@ -21,7 +21,7 @@ def lines(made: Mapping[str, Any]) -> Iterator[str]:
     yield f"{VERDICTS[made['action']]} ({counted(made)})"
     yield from made["reasons"][:3]
     if len(made["reasons"]) > 3:
-        yield f"and {len(made['reasons']) - 3} reasons more"
+        yield f"and {len(made['reasons']) - 3} more, in the page"
 
 
 def counted(made: Mapping[str, Any]) -> str:

@@ -168,7 +168,7 @@ class Watcher:
     def _readable(self, rows: pd.DataFrame) -> pd.DataFrame:
         columns = {}
         for name, described in self.inputs.items():
-            column = rows[name] if name in rows else None
+            column = rows.get(name)
             fits = column is not None and _fits(column, described)
             columns[name] = column if fits else pd.Series(_missing(len(rows), described), index=rows.index)
         return pd.DataFrame(columns, index=rows.index)

@@ -22,7 +22,7 @@ def monitor_run(run: Run) -> None:
     prepared, settings = run.prepared, run.plan.monitor
     bounds, zone = prepared.bounds["test"], prepared.card.time_zone
     with run.console.working("monitor", "scoring the test window, comparing it with the reference"):
-        opened: Opened = open_reference(run.folder.path)
+        opened: Opened = open_reference(run.folder.path, plan=run.plan)
         log = Log(prepared.test_rows(), prepared.card, bounds.as_of)
         begins, ends = local_day(bounds.start, zone), local_day(bounds.end, zone)
         first = max(begins, settings.day("start") or begins)

@@ -10,7 +10,7 @@ from holdfast.app.report.numerals import NOTHING, number, percent
 from holdfast.monitoring.finding import Finding
 
 LEVELS = ("none", "slight", "moderate", "large", "broken")
-MOST_ROWS = 45
+MOST_ROWS, FEWEST_ROWS = 40, 12
 PLACES = ("outcome", "prediction", "feature", "slice", "frame")
 
 
@@ -72,10 +72,12 @@ def heat_strip(told: Mapping[str, Any], findings: Sequence[Finding]) -> dict[str
         for where, place in places.items()
     ]
     rows.sort(key=_order)
+    telling = sum(_order(row) < (0, 0, 0) for row in rows)
+    shown = min(max(telling, FEWEST_ROWS), MOST_ROWS)
     return {
         "days": [start[:10] for start in starts],
-        "rows": rows[:MOST_ROWS],
-        "left_out": max(len(rows) - MOST_ROWS, 0),
+        "rows": rows[:shown],
+        "left_out": max(len(rows) - shown, 0),
     }
 
 
@@ -117,9 +119,8 @@ def _cell(
         return Cell("absent", False, f"{where}, {start[:10]}: not compared")
     level, finding = worst
     alarm = (where, start) in alarmed
-    words = f"{where}, {start[:10]}: {LEVELS[level]}" + (
-        f", {finding.kind.replace('_', ' ')}" if level else ""
-    )
+    what = f", {finding.kind.replace('_', ' ')}" if level else ""
+    words = f"{where}, {start[:10]}: {LEVELS[level]}{what}"
     return Cell(LEVELS[level], alarm, words + (", alarm" if alarm else ""))
 
 

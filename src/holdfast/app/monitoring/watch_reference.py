@@ -148,8 +148,8 @@ def load_watch_reference(folder: Path) -> WatchReference:
     """
     if not (folder / HEADS_FILE).is_file():
         raise UserError(
-            f"the bundle {folder.parent} holds no reference to watch against: it was exported before there was "
-            "one, or from a run that kept no rows for it. Run it again with stages=[prepare,fit,export]"
+            f"the bundle {folder.parent} holds no reference to watch against: it was exported before there "
+            "was one, or from a run that kept no rows for it. Run it again with stages=[prepare,fit,export]"
         )
     told = read_json(folder / HEADS_FILE)
     if told["format"] != 1:
@@ -159,7 +159,7 @@ def load_watch_reference(folder: Path) -> WatchReference:
     found = told["completion"]
     return WatchReference(
         columns=load_reference(folder / COLUMNS_FOLDER),
-        findings=_findings(pd.read_parquet(folder / FINDINGS_FILE)),
+        findings=findings_of(pd.read_parquet(folder / FINDINGS_FILE)),
         usual=told["usual"],
         calibrations={
             name: IsotonicCalibration(np.array(each["scores"]), np.array(each["probabilities"]))
@@ -195,7 +195,8 @@ def _thinned(calibration: IsotonicCalibration) -> IsotonicCalibration:
     return IsotonicCalibration(calibration.scores[~level], p[~level])
 
 
-def _findings(table: pd.DataFrame) -> list[Finding]:
+def findings_of(table: pd.DataFrame) -> list[Finding]:
+    """A table of ``findings_table`` as findings again."""
     found = []
     for row in table.to_dict("records"):
         values: dict[str, Any] = {str(name): None if pd.isna(value) else value for name, value in row.items()}

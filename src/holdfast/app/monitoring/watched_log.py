@@ -112,8 +112,8 @@ def _watch(
         end = min(settings.day("end") or ends, ends)
         if end - first < settings.window_days:
             raise UserError(
-                f"the log has no whole window of {settings.window} between {iso_day(first)} and {iso_day(end)}: it "
-                f"spans {iso_day(begins)} to {iso_day(ends)}, and the reference ends on "
+                f"the log has no whole window of {settings.window} between {iso_day(first)} and "
+                f"{iso_day(end)}: it spans {iso_day(begins)} to {iso_day(ends)}, and the reference ends on "
                 f"{iso_day(opened.reference.last_day)}. Choose start=..., end=... or a shorter window"
             )
     windows = windows_of(first, end, num_days=settings.window_days, zone=zone)

@@ -84,7 +84,8 @@ def watch(
     for window, here in zip(windows, places, strict=True):
         raw += column_findings(compared.columns, rows.rows(here), window.window)
     if not windows:
-        raw += column_findings(compared.columns, rows, None)
+        # Without rows nothing is known of any column, and there is one thing to say.
+        raw = [each for each in column_findings(compared.columns, rows, None) if each.where == "*"]
     calibration = calibration_table(rows, windows, slices)
     raw += calibration_findings(calibration, windows)
     late = pd.DataFrame()
@@ -99,7 +100,7 @@ def watch(
         raw += late_findings(late, head, windows[0].zone)
     null, why = _null(compared, settings)
     warnings += why
-    findings = raw if null is None else null.calibrated(raw)
+    findings = raw if null is None else _judged(raw, null)
     harm = _Harm(
         watcher, reference, rows, dict(zip([w.window.start for w in windows], places, strict=True)), settings
     )
@@ -123,14 +124,26 @@ def _null(reference: WatchReference, settings: MonitorSettings) -> tuple[Finding
     """How findings vary on the reference's own days; None, and why, where that cannot be learned."""
     if settings.window_days != 1:
         return None, [
-            f"p-values of windows of {settings.window_days} days count rows, which are not independent: false "
-            "alarms are more frequent than asked for. Windows of 1d are calibrated on the reference's days"
+            f"p-values of windows of {settings.window_days} days count rows, which are not independent: "
+            "expect more false alarms than asked for; windows of 1d are calibrated on days of the reference"
         ]
     try:
         null = fit_finding_null(reference.findings, season=settings.season, rehearsals=REHEARSALS)
     except ValueError as error:
         return None, [f"false alarms are more frequent than asked for: {error}"]
     return null, []
+
+
+def _judged(raw: Sequence[Finding], null: FindingNull) -> list[Finding]:
+    """With p-values from the reference's days; a slice that has none there is shown, and not judged.
+
+    Of few rows, and with nothing to be like, it would alarm for whatever is particular about it.
+    """
+    found = []
+    for before, after in zip(raw, null.calibrated(raw), strict=True):
+        alone = before.place == "slice" and after.p_value == before.p_value
+        found.append(replace(after, p_value=None, severity="none") if alone else after)
+    return found
 
 
 class _Harm:
@@ -152,7 +165,9 @@ class _Harm:
     def __call__(self, finding: Finding) -> Harm | None:
         if finding.place != "feature" or finding.where not in self.sample or finding.start not in self.places:
             return None
-        key = (finding.where, finding.start)
+        # What is not there, or cannot be read, is the same in every window.
+        gone = finding.kind in ("missing_column", "type_changed")
+        key = (finding.where, None if gone else finding.start)
         if key not in self.known:
             current = self.rows.features[self.places[finding.start]]
             self.known[key] = self.estimator.estimate(
