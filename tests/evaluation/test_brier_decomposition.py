@@ -41,7 +41,7 @@ def test_correction_takes_the_bias_off():
     assert np.mean([each.reliability for each in raw]) > 0.006
     assert np.mean([each.reliability for each in corrected]) == pytest.approx(0.0, abs=0.0008)
     assert np.mean([each.resolution for each in corrected]) == pytest.approx(resolution, abs=0.0015)
-    # The bins are a part of the design here, so that the base rate varies less than in a sample of independent rows.
+    # The bins are a part of the design here, so that the base rate varies less than for independent rows.
     assert np.mean([each.uncertainty for each in corrected]) == pytest.approx(
         mean_true * (1 - mean_true), abs=0.0015
     )
