@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from holdfast.app.report.closed_loop.verdict import loop_verdict
-from holdfast.app.report.content import LearningSection, ReportContent, Verdict
+from holdfast.app.report.content import LearningSection, MonitorSection, ReportContent, Verdict
 from holdfast.app.report.page import build_report
+from holdfast.monitoring.alarms import raise_alarms
+from holdfast.monitoring.finding import Finding
 
 VOID = {"meta", "link", "br", "use", "path", "rect", "line"}
 MOST_BYTES = 1_500_000
@@ -59,10 +61,33 @@ def read(page: str) -> Reader:
     return reader
 
 
+def watched() -> MonitorSection:
+    """A day on which one column broke."""
+    start = pd.Timestamp("2024-05-01", tz="UTC")
+    finding = Finding(
+        where="editor_score", kind="missing_column", start=start, severity="broken", note="gone"
+    )
+    alarms = raise_alarms([finding])
+    told = {
+        **{name: [] for name in ("calibration", "late_labels", "label_free", "warnings", "reasons")},
+        "action": "watch",
+        "num_alarms": 1,
+        "num_harmless": 0,
+        "num_findings": 1,
+        "days_not_matured": 0,
+        "settings": {"rate": 0.05, "control": "bh", "window": "1d"},
+        "windows": [{"start": start.isoformat(), "end": None, "rows": 10, "alarms": 1}],
+        "alarms": [{**alarms[0].as_row(), "start": start.isoformat(), "since": start.isoformat()}],
+        "named_findings": [],
+    }
+    return MonitorSection(told=told, findings=[finding])
+
+
 @pytest.fixture(scope="module")
 def page(made_content: ModuleType, made_stress: ModuleType) -> str:
     """The page with everything on it, made once."""
-    return build_report(replace(made_content.full(), stress=[made_stress.section()]))
+    full = made_content.full()
+    return build_report(replace(full, stress=[made_stress.section()], monitor=watched()))
 
 
 @pytest.fixture
@@ -110,6 +135,9 @@ def test_everything_that_is_given_is_on_the_page(full: ReportContent, page: str)
         "“retrained” brought most long-term value",
         "told the truth",
         "Difference to uniform",
+        "Something has moved; no harm is known",
+        "editor_score",
+        "Mend the source of editor_score",
         "would have had more click, no clear difference in dwell",
         full.command,
         "mixture: mmoe",
@@ -137,7 +165,7 @@ def test_the_page_is_one_whole_small_file(page: str) -> None:
 
 
 def test_the_same_content_gives_the_same_page(full: ReportContent, page: str) -> None:
-    assert build_report(full) == page
+    assert build_report(replace(full, monitor=watched())) == page
 
 
 def test_text_of_the_user_is_never_markup(few: ReportContent) -> None:
