@@ -37,6 +37,8 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=HERE, help="where results/ and README.md are")
     parser.add_argument("--tables-only", action="store_true", help="from the results that are there")
     asked = parser.parse_args(words)
+    if asked.quick and asked.out.resolve() == HERE.resolve():
+        parser.error("--quick would write over the study's results; give it a folder of its own with --out")
     study, seeds = (QUICK, asked.seeds[:2]) if asked.quick else (Study(), asked.seeds)
     results = asked.out / "results" / "results.csv"
     if not asked.tables_only:

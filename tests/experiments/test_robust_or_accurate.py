@@ -112,6 +112,12 @@ def test_a_tiny_run_adds_up_and_is_not_measured_again(study, tmp_path, monkeypat
     pd.testing.assert_frame_equal(study["run"].measured(tiny, [0], tmp_path, 1), found)
 
 
+def test_a_quick_look_never_writes_over_the_results(study, capsys) -> None:
+    with pytest.raises(SystemExit):
+        study["run"].main(["--quick"])
+    assert "--out" in capsys.readouterr().err
+
+
 def test_worlds_that_part_before_the_test_window_are_refused(study) -> None:
     from dataclasses import replace
 
