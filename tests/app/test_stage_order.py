@@ -23,7 +23,7 @@ def test_every_stage_has_its_function_and_its_needs_and_needs_come_before_it():
     assert list(STAGE_FUNCTIONS) == list(STAGES) == list(NEEDS)
     for stage, wanted in NEEDS.items():
         assert all(STAGES.index(each) < STAGES.index(stage) for each in wanted)
-    assert set(STAGES) - set(DEFAULT_STAGES) == {"stress", "counterfactual", "simulate"}
+    assert set(STAGES) - set(DEFAULT_STAGES) == {"stress", "counterfactual", "simulate", "monitor"}
 
 
 def test_simulating_needs_a_model_only_where_it_takes_part():
@@ -51,7 +51,7 @@ def test_a_report_needs_something_to_report():
 
 def test_what_rests_on_a_stage_is_out_of_date_with_it():
     assert set(resting_on("prepare")) == set(STAGES) - {"prepare"}
-    served = {"evaluate", "stress", "counterfactual", "simulate", "export", "report"}
+    served = {"evaluate", "stress", "counterfactual", "simulate", "export", "monitor", "report"}
     assert set(resting_on("fit")) == {"calibrate", *served}
     assert set(resting_on("calibrate")) == served
     assert set(resting_on("counterfactual")) == {"report"}

@@ -397,7 +397,7 @@ def test_what_was_fitted_survives_a_file(head: Head) -> None:
     outputs = made.predict(parameters_for(head), CONTENT)
     for name, values in again.predict(parameters_for(head), CONTENT).items():
         assert torch.equal(values, outputs[name])
-    with pytest.raises(ValueError, match="prepare again"):
+    with pytest.raises(ValueError, match="fit it again"):
         restored(head, {"edges_of_another_version": [1.0]})
 
 

@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 import torch
 import yaml
+from torch import Tensor, nn
 
 from holdfast.app.schema import TARGET, component_class
 from holdfast.core.batch import Inputs
@@ -21,8 +22,6 @@ from holdfast.models.heads.bernoulli import Bernoulli
 from holdfast.models.heads.censored_log_normal import CensoredLogNormal
 from holdfast.models.mixtures.shared_bottom import SharedBottom
 from holdfast.models.ranker import RankerSettings, build_ranker
-from holdfast.objectives.fusion import WeightedSum
-from holdfast.serving.export_onnx import export_onnx, input_names
 
 FILES = sorted((shipped_folder("configs") / "model" / "interaction").glob("*.yaml"))
 SHAPE = FieldsShape(fields=("user", "item", "recent"), embedding_dim=4, num_numeric=2)
@@ -154,18 +153,37 @@ def test_half_precision_gives_nearly_the_same_and_finite_gradients(interaction):
         assert bool(torch.isfinite(values).all()), name
 
 
-def test_exports_with_parity(interaction, tmp_path):
-    model = ranker(interaction).eval()
-    export_onnx(model, WeightedSum(weights={"click": 1.0, "dwell": 0.01}), SCHEMA, tmp_path / "model.onnx")
+class AllTogether(nn.Module):
+    """All interactions as one function of tensors: one export instead of one each, of seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.interactions = nn.ModuleList(built(read(path)) for path in FILES)
+
+    def forward(self, vectors: Tensor, numeric: Tensor) -> tuple[Tensor, ...]:
+        return tuple(module(EmbeddedFields(vectors, numeric)) for module in self.interactions)
+
+
+def test_exports_with_parity(tmp_path):
+    together, batch = AllTogether().eval(), torch.export.Dim("batch")
+    four = rows(4)
+    with torch.no_grad():
+        program = torch.onnx.export(
+            together,
+            (four.vectors, four.numeric),
+            dynamo=True,
+            dynamic_shapes=({0: batch}, {0: batch}),
+            input_names=["vectors", "numeric"],
+            verbose=False,
+        )
+    program.save(str(tmp_path / "model.onnx"))
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     for number in (1, 7):
-        batch = inputs(number)
-        tensors = (batch.categorical, batch.numeric, *batch.lists, batch.content_seconds)
-        fed = {name: each.numpy() for name, each in zip(input_names(SCHEMA), tensors, strict=True)}
+        given = rows(number)
+        fed = {"vectors": given.vectors.numpy(), "numeric": given.numeric.numpy()}
         with torch.no_grad():
-            expected = model.predict(batch)
-        names = [each.name for each in session.get_outputs()]
-        for name, values in zip(names, session.run(None, fed), strict=True):
-            if name in expected:
-                np.testing.assert_allclose(values, expected[name].numpy(), rtol=1e-4, atol=1e-5)
-        assert set(expected) < set(names)
+            expected = together(given.vectors, given.numeric)
+        found = session.run(None, fed)
+        assert len(found) == len(FILES)
+        for path, one, other in zip(FILES, found, expected, strict=True):
+            np.testing.assert_allclose(one, other.numpy(), rtol=1e-4, atol=1e-5, err_msg=path.stem)

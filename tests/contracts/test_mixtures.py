@@ -301,5 +301,8 @@ def test_a_ranker_learns_with_it_from_sparse_embeddings(mixture: Mixture) -> Non
     for name, parameter in ranker.named_parameters():
         assert parameter.grad is not None, name
     (table,) = ranker.sparse_parameters()
+    # One look-up whatever the number of sets: two ids a row, and no row of the table that was not asked for.
+    assert table.grad._nnz() == 3 * 2  # type: ignore[union-attr]
+    assert table.grad._values().shape[1] == 3 * (1 + 2 * mixture.own_embeddings)  # type: ignore[union-attr]
     touched = table.grad.coalesce().indices().flatten().tolist()  # type: ignore[union-attr]
     assert len(touched) == len({2, 5}) + len({3, 4, 1})

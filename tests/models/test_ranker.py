@@ -18,6 +18,7 @@ from holdfast.models.heads.discrete_hazard import DiscreteHazard
 from holdfast.models.interactions.cross_network import CrossNetwork
 from holdfast.models.interactions.two_stream import TwoStream
 from holdfast.models.mixtures.mmoe import MMoE
+from holdfast.models.mixtures.stem import STEM
 from holdfast.models.ranker import Ranker, RankerSettings, build_ranker
 
 SCHEMA = InputSchema(
@@ -181,6 +182,12 @@ def test_own_embeddings_are_one_table_and_one_interaction_an_objective() -> None
     assert model.embedding.table.weight.shape == (10, 16)
     assert len(model.sparse_parameters()) == 1
     assert representation.fields.shape == (5, 3, 4)
+    sets = model.embedding(batch)
+    assert torch.equal(representation.fields, sets[0].vectors), "gates look at the shared embeddings"
+    for own, meet, fields in zip(representation.own, model.own_interactions, sets[1:], strict=True):
+        flat = torch.cat([fields.vectors.flatten(1), batch.numeric], dim=1)
+        (matrix,) = meet.layers
+        torch.testing.assert_close(own, flat * matrix(flat) + flat)
     everything = [representation.shared, *representation.own]
     assert not any(torch.allclose(one, other) for one, other in combinations(everything, 2))
     # Each objective alone moves its own part of each row.
@@ -189,6 +196,23 @@ def test_own_embeddings_are_one_table_and_one_interaction_an_objective() -> None
     assert gradient is not None
     moved = gradient.to_dense().abs().sum(0).reshape(4, 4).sum(1) > 0
     assert moved.tolist() == [False, False, True, False]
+
+
+def test_own_embeddings_of_a_model_without_any_are_its_numbers() -> None:
+    model = build_ranker(
+        InputSchema(categorical=(), numeric=("age",)),
+        settings=RankerSettings(embedding_dim=4, tower_widths=[]),
+        mixture=STEM(expert_widths=[4]),
+        heads=HEADS,
+        seed=0,
+    )
+    age = torch.randn(5, 1)
+    batch = Inputs(torch.zeros(5, 0, dtype=torch.int32), age, (), torch.full((5,), 60.0))
+    representation = model.embed(batch)
+    assert representation.own is not None
+    assert torch.equal(representation.shared, age)
+    assert torch.equal(representation.own, torch.stack([age] * 3))
+    assert {name: len(values) for name, values in model(batch).items()} == dict.fromkeys(HEADS, 5)
 
 
 def test_a_part_that_does_not_fit_the_inputs_says_so() -> None:

@@ -267,3 +267,12 @@ def test_being_told_to_stop_leaves_a_run_that_can_go_on(process, command, small,
     assert running.returncode == 130, out
     assert "resume=true" in out
     assert json.loads((folder.path / "tracking.json").read_text())["state"] == "failed"
+
+
+def test_a_model_that_does_not_fit_the_data_leaves_no_windows_behind(refused, small, tmp_path):
+    words = ("model/mixture=pepnet", "model.mixture={_target_: %s, prior: [author]}")
+    target = "holdfast.models.mixtures.pepnet.PEPNet"
+    kept = [word for word in small if not word.startswith("model.mixture.")]
+    message = refused("run", *kept, words[0], words[1] % target, f"run_dir={tmp_path / 'r'}")
+    assert "prior is ['author'], and the model has none of these inputs" in message
+    assert not (tmp_path / "r" / "prepared").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from holdfast.app.composition import plan
 from holdfast.app.hydra_entry import compose
+from holdfast.app.run_folder import RunFolder
 from holdfast.core.errors import UserError
 
 
@@ -25,6 +27,17 @@ def test_weights_and_conflicts_are_in_the_run_and_on_its_page(new_run):
     logged = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
     assert all("balance/weight/click" in row and "balance/conflict_share" in row for row in logged)
     assert "two gradients opposed each other" in run.report_file.read_text()
+
+
+def test_a_training_with_weights_that_never_move_leaves_no_table_of_an_earlier_one(
+    saved_run, command, tmp_path
+):
+    run = RunFolder(shutil.copytree(saved_run.path, tmp_path / "run"))
+    stale = run.tables / "balance.parquet"
+    stale.write_bytes(b"of an earlier training")
+    done = command("run", f"run_dir={run.path}", "stages=[fit]", "resume=false")
+    assert done.code == 0, done.err
+    assert not stale.exists()
 
 
 @pytest.mark.parametrize(

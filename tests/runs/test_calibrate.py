@@ -92,6 +92,22 @@ def test_on_the_window_that_it_was_fitted_on_the_calibrated_sum_is_right(fitted,
     assert after <= before + 0.05
 
 
+def test_the_report_says_whether_calibration_helped_on_test(fitted, saved_run):
+    folder, _ = fitted
+    table = pd.read_parquet(folder.tables / "calibration_effect.parquet").set_index("objective")
+    assert list(table.index) == ["click", "dwell", "retention"]
+    assert not (saved_run.tables / "calibration_effect.parquet").exists()
+    # Before and after, as the run measured them on test before anything was fitted, and since.
+    before, after = (read_json(each.metrics_file) for each in (saved_run, folder))
+    assert table.loc["click", "before"] == pytest.approx(before["test/click/log_loss"]["value"])
+    assert table.loc["click", "after"] == pytest.approx(after["test/click/log_loss"]["value"])
+    assert table.loc["click", "ratio_after"] == pytest.approx(after["test/click/calibration"]["value"])
+    np.testing.assert_allclose(table["change"], table["after"] - table["before"], rtol=1e-6)
+    assert (table["low"] <= table["high"]).all()
+    assert "Whether calibration helped" in folder.report_file.read_text()
+    assert "Whether calibration helped" not in saved_run.report_file.read_text()
+
+
 def test_the_bundle_serves_what_was_fitted(fitted, command):
     folder, _ = fitted
     manifest = read_json(folder.bundle / "manifest.json")
@@ -116,6 +132,7 @@ def test_another_fusion_makes_the_earlier_one_outdated(fitted, command, tmp_path
     assert not RunFolder(place).calibrated.exists()
     assert not RunFolder(place).is_done("export")
     assert not (RunFolder(place).tables / "pareto.parquet").exists()
+    assert not (RunFolder(place).tables / "calibration_effect.parquet").exists()
     assert "evaluation.pareto_points is 0" in RunFolder(place).report_file.read_text()
 
 

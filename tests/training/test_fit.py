@@ -14,10 +14,10 @@ from holdfast.core.errors import UserError
 from holdfast.core.propensity import Propensity
 from holdfast.objectives.balancing import StaticBalance
 from holdfast.objectives.weighting import PropensityWeighting
-from holdfast.training.fit import check_window
 from holdfast.training.progress import Progress
 from holdfast.training.selection import loss_names
 from holdfast.training.settings import OptimizerSettings
+from holdfast.training.window_checks import check_window
 
 
 class Noted:

@@ -180,3 +180,15 @@ def test_a_gradient_that_is_not_finite_is_told_by_name(toy: Any) -> None:
 def test_a_preference_that_does_not_fit_is_refused_before_training(toy: Any) -> None:
     with pytest.raises(ValueError, match="preference has 1 entries and none for"):
         make(toy, MGDA(preference={"click": 1.0}))
+
+
+def test_two_processes_with_the_same_rows_have_the_gramian_of_all_rows_together(toy: Any) -> None:
+    module, batch = make(toy, UPGrad()), batch_of(toy)
+    _, alone = module.weighing.loss(module._forward(batch, ALONE), ALONE, seed=0)
+    two = Processes(lambda each: 2.0 * each, 2)
+    _, both = module.weighing.loss(module._forward(batch, two), two, seed=0)
+    assert alone is not None
+    assert both is not None
+    torch.testing.assert_close(both.losses, alone.losses)
+    # Every row is there twice and counts half: twice the rows, each with a quarter of its products.
+    torch.testing.assert_close(both.gramian, alone.gramian / 2.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 PREFIX = "balance/"
+BALANCE_TABLE = "balance"
 COLUMNS = ["epoch", "quantity", "objective", "other", "value"]
 
 
@@ -33,4 +34,4 @@ def balance_table(epochs: pd.DataFrame) -> pd.DataFrame:
 def balance_tables(epochs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The table by its name in a run's folder; none where the weights never changed."""
     table = balance_table(epochs)
-    return {} if table.empty else {"balance": table}
+    return {} if table.empty else {BALANCE_TABLE: table}

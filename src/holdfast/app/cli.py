@@ -1,4 +1,4 @@
-"""The command line: ``holdfast run``, ``simulate``, ``export``, ``pareto`` and ``compare``.
+"""The command line: ``holdfast run``, ``simulate``, ``export``, ``monitor``, ``pareto`` and ``compare``.
 
 Nothing heavy is imported before it is known what was asked, so that help and completion are quick.
 """
@@ -18,7 +18,7 @@ from holdfast.core.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code: 0, 2 for the user's mistake, 1 for ours."""
+    """Run one command and give its exit code: 0, 2 for the user's mistake, 1 for ours; more is a verdict."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     # Threads that wait by spinning take the cores from each other as soon as anything else runs beside them.
     # It has to be said before torch is imported; whoever sets it knows better.
@@ -52,6 +52,10 @@ def _dispatch(words: list[str]) -> int:
         from holdfast.app.export_command import export_command
 
         return export_command(rest)
+    if command == "monitor":
+        from holdfast.app.monitoring.command import monitor_command
+
+        return monitor_command(rest)
     if command == "pareto":
         from holdfast.app.pareto_of_runs import pareto_command
 
@@ -100,7 +104,7 @@ def _complete(words: list[str]) -> int:
     line = os.environ.get("COMP_LINE", "")
     typed = line.split()
     if words and words[0].startswith("query=") and (len(typed) < 2 or (len(typed) == 2 and line[-1] != " ")):
-        print("run simulate export pareto compare --help --version")
+        print("run simulate export monitor pareto compare --help --version")
         return 0
     if words and words[0].startswith("query=") and len(typed) >= 2 and typed[1] not in ("run", "simulate"):
         return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -12,14 +11,24 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from holdfast.app.counterfactual.settings import CounterfactualSettings
+from holdfast.app.kinds import kind_of
+from holdfast.app.monitoring.settings import MonitorSettings
+from holdfast.app.named_components import contenders_of, ladders_of
 from holdfast.app.robust_plan import KEYS, RobustPlan, robust_plan
 from holdfast.app.schema import TARGET, build, check, schema_of
 from holdfast.app.settings import RunSettings
 from holdfast.app.simulating.contenders import ContenderSettings
 from holdfast.app.stressing.settings import StressSettings
-from holdfast.app.stressing.suite import check_suite
 from holdfast.core.errors import UserError
-from holdfast.core.protocols import FittedFusion, Fusion, Head, Interaction, Mixture, SequenceEncoder
+from holdfast.core.protocols import (
+    FittedFusion,
+    Fusion,
+    Head,
+    Interaction,
+    Mixture,
+    NamesObjectives,
+    SequenceEncoder,
+)
 from holdfast.core.return_head import ReturnHead
 from holdfast.data.encoder import EncoderSettings
 from holdfast.data.history import TrailingHistory
@@ -55,6 +64,7 @@ GROUPS = (
     "policy",
     "stress",
     "drift",
+    "monitor",
     "tracking",
 )
 SINGLE_COMPONENTS = (
@@ -100,6 +110,7 @@ class Plan:
     contenders: dict[str, ContenderSettings]
     stress: StressSettings
     ladders: dict[str, Any]
+    monitor: MonitorSettings
     tracking: Wandb
 
 
@@ -140,66 +151,52 @@ def plan(config: DictConfig) -> Plan:
     head_nodes = OmegaConf.select(config, "model.heads")
     if not head_nodes:
         raise UserError("model.heads is empty; a run needs at least one of click, dwell and retention")
-    heads = {str(name): _kind(config, f"model.heads.{name}", Head) for name in head_nodes}
+    heads = {str(name): kind_of(config, f"model.heads.{name}", Head) for name in head_nodes}
     made = {
         key: build(config, key)
         for key in (
             *("split", "history", "encoder", "optimizer", "trainer", "evaluation"),
-            *("calibration", "counterfactual", "simulation", "stress", "tracking"),
+            *("calibration", "counterfactual", "simulation", "stress", "monitor", "tracking"),
         )
     }
-    made["fusion"] = _kind(config, "fusion", Fusion)
+    made["fusion"] = kind_of(config, "fusion", Fusion)
     _check_horizon(heads, horizon_days=run_settings(config).horizon_days)
-    _check_together(made["fusion"], _kind(config, "objective.balance", Balance), made["trainer"], heads)
-    estimator, contenders = _estimator(config, heads), _contenders(config)
+    _check_together(made["fusion"], kind_of(config, "objective.balance", Balance), made["trainer"], heads)
+    estimator, contenders = _estimator(config, heads), contenders_of(config)
     return Plan(
         settings=run_settings(config),
-        source=_kind(config, "data", LogSource),
-        ranker=build(config, "model.ranker"),
-        sequence=_kind(config, "model.sequence", SequenceEncoder),
-        interaction=_kind(config, "model.interaction", Interaction),
-        mixture=_kind(config, "model.mixture", Mixture),
+        source=kind_of(config, "data", LogSource),
+        **_model(config, heads),
         heads=heads,
-        propensity=_kind(config, "objective.propensity", PropensitySource),
+        propensity=kind_of(config, "objective.propensity", PropensitySource),
         weighting=build(config, "objective.weighting"),
         estimator=estimator,
-        balance=_kind(config, "objective.balance", Balance),
+        balance=kind_of(config, "objective.balance", Balance),
         robust=robust_plan(config, estimator=estimator, trainer=made["trainer"], contenders=contenders),
         contenders=contenders,
-        ladders=_ladders(config, made["stress"]),
+        ladders=ladders_of(config, made["stress"]),
         **made,
     )
 
 
-def _contenders(config: DictConfig) -> dict[str, ContenderSettings]:
-    """Who takes part in a simulation, in the order in which they were named; nobody is allowed."""
-    made: dict[str, ContenderSettings] = {}
-    for name in map(str, OmegaConf.select(config, "policy") or ()):
-        node = OmegaConf.select(config, f"policy.{name}")
-        if not isinstance(node, DictConfig) or TARGET not in node:
-            raise UserError(
-                f"policy.{name} is no contender; choose contenders with policy=[uniform,popularity], and "
-                f"start a file of your own with '# @package policy.{name}'"
-            )
-        made[name] = _kind(config, f"policy.{name}", ContenderSettings)
-        if "/" in name or name.startswith("."):
-            raise UserError(f"policy.{name}: a contender's name becomes a folder: no slashes, no leading dot")
-    return made
-
-
-def _ladders(config: DictConfig, settings: StressSettings) -> dict[str, Any]:
-    """The drifts of the suite, in its order; an empty suite is refused when it is to be climbed."""
-    made: dict[str, Any] = {}
-    for name in map(str, OmegaConf.select(config, "drift") or ()):
-        node = OmegaConf.select(config, f"drift.{name}")
-        if not isinstance(node, DictConfig) or TARGET not in node:
-            raise UserError(
-                f"drift.{name} is no drift; add one with +drift@drift.{name}=OPTION, and start a file of "
-                f"your own with '# @package drift.{name}'"
-            )
-        made[name] = build(config, f"drift.{name}")
-    if made:
-        check_suite(made, settings)
+def _model(config: DictConfig, heads: dict[str, Head]) -> dict[str, Any]:
+    """The parts of the model but for its heads; what depends on the data is checked where these are read."""
+    made = {
+        "ranker": build(config, "model.ranker"),
+        "sequence": kind_of(config, "model.sequence", SequenceEncoder),
+        "interaction": kind_of(config, "model.interaction", Interaction),
+        "mixture": kind_of(config, "model.mixture", Mixture),
+    }
+    try:
+        with torch.random.fork_rng(devices=[]):
+            made["sequence"].build(1, made["ranker"].embedding_dim)
+    except ValueError as error:
+        raise UserError(f"model.sequence: {error}") from error
+    try:
+        if isinstance(made["mixture"], NamesObjectives):
+            made["mixture"].check(tuple(heads))
+    except ValueError as error:
+        raise UserError(f"model.mixture: {error}") from error
     return made
 
 
@@ -241,32 +238,9 @@ def _estimator(config: DictConfig, heads: dict[str, Head]) -> LossEstimator:
     """The estimator of losses after a click, held against the heads that it is for."""
     from holdfast.training.post_click import check_heads
 
-    estimator: LossEstimator = _kind(config, "objective.estimator", LossEstimator)
+    estimator: LossEstimator = kind_of(config, "objective.estimator", LossEstimator)
     check_heads(estimator, heads)
     return estimator
-
-
-def _kind(config: DictConfig, key: str, protocol: type[Any]) -> Any:
-    """Build a component, and refuse one that cannot do what its place asks for."""
-    made = build(config, key)
-    if not isinstance(made, protocol):
-        wanted = sorted(name for name in vars(protocol) if not name.startswith("_"))
-        raise UserError(
-            f"{key}: {type(made).__name__} is no {protocol.__name__}, which has {', '.join(wanted)}"
-        )
-    wanted, given = (_builds_from(each) for each in (protocol, made))
-    if wanted != given:
-        raise UserError(
-            f"{key}: {type(made).__name__} is no {protocol.__name__}, which has build({', '.join(wanted)}) "
-            f"and not build({', '.join(given)})"
-        )
-    return made
-
-
-def _builds_from(component: Any) -> list[str]:
-    """Parameters of ``build``, by which components tell apart that have only it; none where there is none."""
-    method = getattr(component, "build", None)
-    return [] if method is None else [name for name in inspect.signature(method).parameters if name != "self"]
 
 
 def run_settings(config: DictConfig) -> RunSettings:

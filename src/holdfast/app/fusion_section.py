@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from holdfast.app.calibration.front_of_run import FRONT_FILE
+from holdfast.app.calibration.front_of_run import EFFECT_TABLE, FRONT_FILE, FRONT_TABLE
 from holdfast.app.report.fusion_content import FusionSection
 from holdfast.app.run_folder import RunFolder
 from holdfast.core.files import read_json
@@ -18,10 +18,11 @@ def fusion_section(
     """The section; None for a run that was not evaluated."""
     if not folder.is_done("evaluate"):
         return None
-    fitted, table = folder.calibrated / "summary.json", folder.tables / "pareto.parquet"
+    fitted, table = folder.calibrated / "summary.json", folder.tables / f"{FRONT_TABLE}.parquet"
     asked = folder.is_done("calibrate") and fitted.is_file()
     about = folder.path / FRONT_FILE
     told: dict[str, Any] = read_json(about) if about.is_file() else {"why_not": "it was not measured"}
+    effect = folder.tables / f"{EFFECT_TABLE}.parquet"
     kind = str(config["fusion"]["_target_"]).rpartition(".")[2]
     return FusionSection(
         fitted=read_json(fitted) if asked else None,
@@ -34,4 +35,5 @@ def fusion_section(
         },
         notes=told.get("notes", ()),
         why_not=told.get("why_not", ""),
+        effect=pd.read_parquet(effect) if asked and effect.is_file() else pd.DataFrame(),
     )

@@ -21,6 +21,7 @@ commands:
   run [key=value ...]             from a log to a verdict: {", ".join(DEFAULT_STAGES)}
   simulate [key=value ...]        policies that serve a world for thirty days, and a report
   export RUN_OR_BUNDLE --check    prove that a bundle gives the numbers that the model gave
+  monitor reference=RUN log=LOG   has the world moved since it was trained, where, and does it matter
   pareto RUN RUN ...              which of several runs are beaten in everything by another one
   compare RUN RUN ...             stressed runs beside each other; the best by a metric
   --version                       print the version

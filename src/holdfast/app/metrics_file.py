@@ -8,7 +8,12 @@ from typing import Any
 from holdfast.app.run_folder import RunFolder
 from holdfast.core.files import read_json, write_json
 
-OWNERS = {"counterfactual/": "counterfactual", "stress/": "stress", "stress_held_out/": "stress"}
+OWNERS = {
+    "counterfactual/": "counterfactual",
+    "stress/": "stress",
+    "stress_held_out/": "stress",
+    "monitor/": "monitor",
+}
 """Stages by the start of the names that they measure; all other names belong to the stage evaluate."""
 
 Metrics = Mapping[str, Mapping[str, Any]]
@@ -22,6 +27,11 @@ def write_evaluation(folder: RunFolder, metrics: Metrics) -> None:
 def write_counterfactual(folder: RunFolder, metrics: Metrics) -> None:
     """Write what the stage counterfactual said, beside what the other stages last said."""
     _write(folder, {"counterfactual": metrics})
+
+
+def write_monitor(folder: RunFolder, metrics: Metrics) -> None:
+    """Write what the stage monitor counted, beside what the other stages last said."""
+    _write(folder, {"monitor": metrics})
 
 
 def write_stress(folder: RunFolder, metrics: Metrics, *, prefix: str, fingerprint: str) -> None:
@@ -47,7 +57,7 @@ def _write(folder: RunFolder, made: Mapping[str, Metrics]) -> None:
     """Write what one stage made, after the parts of the others that still hold."""
     told = _told(folder)
     found: dict[str, Mapping[str, Any]] = {}
-    for stage in ("evaluate", "stress", "counterfactual"):
+    for stage in ("evaluate", "stress", "counterfactual", "monitor"):
         if stage in made:
             found |= made[stage]
         elif folder.is_done(stage):

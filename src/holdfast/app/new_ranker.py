@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from holdfast.app.composition import Plan
 from holdfast.core.errors import UserError
+from holdfast.core.features import InputSchema
 from holdfast.core.protocols import Head
 from holdfast.core.random import derive_seed
 from holdfast.data.encoder import Encoder
 from holdfast.models.ranker import Ranker, build_ranker
+
+_FEWEST_ROWS = 2
+"""Of an embedding table: those of what is missing and of what is unknown."""
 
 
 def new_ranker(plan: Plan, encoder: Encoder, heads: Mapping[str, Head], *, seed: int) -> Ranker:
@@ -24,9 +29,24 @@ def new_ranker(plan: Plan, encoder: Encoder, heads: Mapping[str, Head], *, seed:
     Raises:
         UserError: the parts of the model do not fit together.
     """
+    return _built(plan, encoder.schema, heads, seed=seed)
+
+
+def check_model(plan: Plan, schema: InputSchema, heads: Mapping[str, Head]) -> None:
+    """Refuse a model whose parts do not fit the inputs or each other, at the cost of a small one.
+
+    Whether they fit does not depend on how many values a vocabulary has, so it is built with the fewest.
+
+    Raises:
+        UserError: the parts of the model do not fit together.
+    """
+    _built(plan, replace(schema, num_rows=dict.fromkeys(schema.num_rows, _FEWEST_ROWS)), heads, seed=0)
+
+
+def _built(plan: Plan, schema: InputSchema, heads: Mapping[str, Head], *, seed: int) -> Ranker:
     try:
         return build_ranker(
-            encoder.schema,
+            schema,
             settings=plan.ranker,
             sequence=plan.sequence,
             interaction=plan.interaction,

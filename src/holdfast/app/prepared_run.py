@@ -25,6 +25,10 @@ from holdfast.data.splits import Window, window_from_dict
 SUMMARY_FILE = "summary.json"
 TEST_ROWS_FILE = "rows_test.parquet"
 AUGMENTED = "train_augmented"
+REFERENCE_ROWS_FILE = "rows_{window}.parquet"
+REFERENCE_WINDOWS = ("train", "validation")
+MOST_REFERENCE_ROWS = 300_000
+"""Of a window's rows so many, the latest, are kept for a reference to watch later days against."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,11 @@ class PreparedRun:
         """The configured heads of the run's objectives, with what was fitted on the train window."""
         return load_heads(self.folder, asked, self.objectives)
 
+    def reference_rows(self) -> dict[str, pd.DataFrame]:
+        """Raw rows to watch later days against, by window; empty for runs of before they were kept."""
+        paths = {name: self.folder / REFERENCE_ROWS_FILE.format(window=name) for name in REFERENCE_WINDOWS}
+        return {name: pd.read_parquet(path) for name, path in paths.items() if path.is_file()}
+
     def test_rows(self) -> pd.DataFrame:
         """Raw rows of the test window, as the encoder reads them."""
         return pd.read_parquet(self.folder / TEST_ROWS_FILE)
@@ -109,6 +118,9 @@ def save_prepared(
         prepared.encoder.save(temporary / "encoder")
         save_heads(temporary, heads)
         write_rows(temporary / TEST_ROWS_FILE, prepared.rows["test"])
+        for name in REFERENCE_WINDOWS:
+            rows = prepared.rows[name].iloc[-MOST_REFERENCE_ROWS:]
+            write_rows(temporary / REFERENCE_ROWS_FILE.format(window=name), rows)
         summary = {
             "objectives": list(first.objectives),
             "dropped_heads": dict(dropped),

@@ -12,6 +12,7 @@ from holdfast.app.closed_loop_reporting import closed_loop_section
 from holdfast.app.composition import to_yaml
 from holdfast.app.counterfactual.reporting import counterfactual_section
 from holdfast.app.fusion_section import fusion_section
+from holdfast.app.monitoring.reporting import monitor_section_of
 from holdfast.app.prepared_run import PreparedRun
 from holdfast.app.propensity_section import propensity_section
 from holdfast.app.report.closed_loop.verdict import loop_headlines, loop_verdict, loop_warnings
@@ -37,6 +38,7 @@ PARTS = {
     "daily": "evaluate",
     "fusion": "evaluate",
     "stress": "stress",
+    "monitor": "monitor",
     "counterfactual": "counterfactual",
     "bundle": "export",
     "closed_loop": "simulate",
@@ -82,6 +84,7 @@ def report_content(folder: RunFolder, prepared: PreparedRun | None) -> ReportCon
         daily=_daily(folder) if metrics else pd.DataFrame(),
         fusion=fusion_section(folder, config, dict(metrics)),
         stress=stress_sections(folder),
+        monitor=monitor_section_of(folder),
         counterfactual=counterfactual_section(folder),
         closed_loop=loop,
         learning=_learning(folder, fit),

@@ -81,3 +81,7 @@ class Run:
             with whole_file(self.folder.tables / f"{name}.parquet") as temporary:
                 table.to_parquet(temporary, index=False)
             self.run_log.log_table(name, table)
+
+    def drop_table(self, name: str) -> None:
+        """Remove a table that an earlier run of a stage left, and that its settings no longer give."""
+        (self.folder.tables / f"{name}.parquet").unlink(missing_ok=True)

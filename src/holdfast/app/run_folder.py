@@ -31,6 +31,7 @@ CHANGEABLE = (
     "calibration",
     "stress",
     "drift",
+    "monitor",
     "fusion",
     "tracking",
     "tags",
@@ -57,6 +58,7 @@ class RunFolder:
         self.counterfactual_file = path / "counterfactual.json"
         self.simulation_file = path / "simulation.json"
         self.stress = path / "stress"
+        self.monitor = path / "monitor"
         self._state_file = path / STATE_FILE
 
     @property

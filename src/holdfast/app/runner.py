@@ -231,6 +231,7 @@ MADE_WITH = {
     "stress": ("stress", "drift", "calibration", "fusion", "evaluation"),
     "counterfactual": ("counterfactual", "calibration", "fusion"),
     "simulate": ("simulation", "policy", "calibration", "fusion"),
+    "monitor": ("monitor", "calibration", "fusion"),
 }
 """The settings that a saved run may change, by the stage whose results they decide."""
 

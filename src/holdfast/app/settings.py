@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 STAGES = (
     *("prepare", "fit", "calibrate", "evaluate", "stress"),
-    *("counterfactual", "simulate", "export", "report"),
+    *("counterfactual", "simulate", "export", "monitor", "report"),
 )
 DEFAULT_STAGES = ("prepare", "fit", "calibrate", "evaluate", "export", "report")
 

@@ -18,6 +18,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "counterfactual": ("prepare", "fit"),
     "simulate": (),  # and prepare and fit, where the run's own model takes part
     "export": ("prepare", "fit"),
+    "monitor": ("prepare", "fit", "export"),
     "report": (),
 }
 REPORTED = ("prepare", "simulate")
@@ -28,6 +29,7 @@ RESTS_ALSO_ON = {
     "counterfactual": ("calibrate",),
     "simulate": ("prepare", "fit", "calibrate"),
     "export": ("calibrate",),
+    "monitor": ("calibrate",),
     "report": ("prepare",),
 }
 """Stages that a result is made from where they were done."""

@@ -12,13 +12,14 @@ from typing import Any
 
 from holdfast.app import sayings
 from holdfast.app.augmenting import augmented
-from holdfast.app.balance_table import balance_tables
+from holdfast.app.balance_table import BALANCE_TABLE, balance_tables
 from holdfast.app.calibration.stage import calibrate
 from holdfast.app.composition import Plan
 from holdfast.app.fitting import fit_summary, refuse_before_training, train
 from holdfast.app.head_fitting import dwell_population, fit_heads
 from holdfast.app.manifest import code_version_text
 from holdfast.app.metrics_file import flat, write_counterfactual, write_evaluation
+from holdfast.app.new_ranker import check_model
 from holdfast.app.prepared_run import save_prepared, usable_heads
 from holdfast.app.ranks import others_assist
 from holdfast.app.run import Run
@@ -53,12 +54,14 @@ def prepare(run: Run, *, resume: bool) -> None:
             dwell_population=dwell_population(plan.heads),
         )
         refuse_before_training(plan, prepared, objectives)
+        heads = fit_heads(plan.heads, prepared.windows["train"])
+        check_model(plan, prepared.encoder.schema, heads)
         history = [feature.name for feature in plan.history.features()]
         saved = save_prepared(
             run.folder.prepared,
             log,
             prepared,
-            heads=fit_heads(plan.heads, prepared.windows["train"]),
+            heads=heads,
             history_features=history,
             dropped=dropped,
             learned=augmented(
@@ -85,6 +88,7 @@ def fit(run: Run, *, resume: bool) -> None:
         results, num_weights = train(run, resume=resume)
     with whole_file(run.folder.fit / "epochs.parquet") as temporary:
         results[0].epochs.to_parquet(temporary, index=False)
+    run.drop_table(BALANCE_TABLE)  # of an earlier training, whose weights may have moved
     run.save_tables(balance_tables(results[0].epochs))
     summary = fit_summary(results, num_weights)
     write_json(run.folder.fit / "summary.json", summary)
@@ -188,6 +192,7 @@ def simulate(run: Run, *, resume: bool) -> None:
 
 def export(run: Run, *, resume: bool) -> None:
     """Write the bundle, and prove that it gives the numbers that the model gives."""
+    from holdfast.app.monitoring.making_reference import add_reference
     from holdfast.serving.bundle_writer import write_bundle
     from holdfast.serving.parity import check_parity
 
@@ -211,6 +216,7 @@ def export(run: Run, *, resume: bool) -> None:
             windows=prepared.bounds,
             sample_rows=rows,
             history_features=prepared.history_features,
+            add_reference=lambda bundle: add_reference(bundle, run.plan, prepared),
         )
         parity = check_parity(unproven, ranker, encoder, fusion, rows)
         if not parity.passed:
@@ -227,6 +233,13 @@ def export(run: Run, *, resume: bool) -> None:
     run.run_log.log_summary({"export/max_scaled_difference": parity.max_scaled_difference})
     run.console.say("export", f"{run.folder.bundle}, {bundle.size_bytes / 1e6:.1f} MB")
     run.console.say("export", parity.summary())
+
+
+def monitor(run: Run, *, resume: bool) -> None:
+    """Watch the test window day by day against what the model was trained on, as it would be served."""
+    from holdfast.app.monitoring.stage import monitor_run
+
+    monitor_run(run)
 
 
 def report(run: Run, *, resume: bool) -> None:
@@ -252,5 +265,6 @@ STAGE_FUNCTIONS: dict[str, Callable[..., None]] = {
     "counterfactual": counterfactual,
     "simulate": simulate,
     "export": export,
+    "monitor": monitor,
     "report": report,
 }

@@ -183,6 +183,19 @@ class Mixture(Protocol):
         ...
 
 
+@runtime_checkable
+class NamesObjectives(Protocol):
+    """A component whose settings name objectives: mistakes in them are found before there are data."""
+
+    def check(self, objectives: Sequence[str]) -> None:
+        """Refuse settings that do not fit the objectives of a model.
+
+        Raises:
+            ValueError: names the field that is at fault.
+        """
+        ...
+
+
 class MixtureModule(nn.Module):
     """Maps a representation to one vector an objective and row."""
 

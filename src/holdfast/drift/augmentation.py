@@ -64,8 +64,8 @@ def check_augmentation(injectors: Mapping[str, object]) -> None:
             raise ValueError(f"{name} is {type(each).__name__}, which puts no drift into rows")
         if each.family != Family.TRAINING:
             raise ValueError(
-                f"{name} is of the family {str(each.family)!r}, which only judges models: trained on, it would "
-                "say nothing any more; choose injectors of the family 'training'"
+                f"{name} is of the family {str(each.family)!r}, which only judges models: trained on, it "
+                "would say nothing any more; choose injectors of the family 'training'"
             )
         if each.kind not in ALLOWED_KINDS:
             raise ValueError(

@@ -22,6 +22,7 @@ CONFIG_FILE = "config.yaml"
 README_FILE = "README.txt"
 SAMPLE_ROWS_FILE = "sample/rows.parquet"
 SAMPLE_EXPECTED_FILE = "sample/expected.parquet"
+REFERENCE_FOLDER = "reference"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Bundle:
     def encoder_folder(self) -> Path:
         """What ``data.encoder.load_encoder`` reads."""
         return self.folder / ENCODER_FOLDER
+
+    @property
+    def reference_folder(self) -> Path:
+        """What later days are watched against; absent in a bundle that was exported without it."""
+        return self.folder / REFERENCE_FOLDER
 
     def sample(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Raw rows, and the outputs that the PyTorch model gave for them when it was exported."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +25,7 @@ from holdfast.serving.bundle import (
     SAMPLE_EXPECTED_FILE,
     SAMPLE_ROWS_FILE,
     SIGNATURE_FILE,
+    Bundle,
     BundleSummary,
 )
 from holdfast.serving.eager import eager_outputs
@@ -56,6 +57,7 @@ A ranking model exported by Holdfast.
   signature.json  inputs and outputs of the model, and the columns of a raw row
   config.yaml     configuration of the run
   sample/         raw rows, and the outputs that the PyTorch model gave for them
+  reference/      what columns, predictions and outcomes were like; holdfast monitor compares with it
 
 Check it:   holdfast export --check <this folder>
 Score rows: Scorer(load_bundle(folder)).score(rows); see holdfast.serving.bundle and holdfast.serving.scorer
@@ -76,6 +78,7 @@ def write_bundle(
     windows: Mapping[str, Window],
     sample_rows: pd.DataFrame,
     history_features: Collection[str] = (),
+    add_reference: Callable[[Bundle], None] | None = None,
 ) -> BundleSummary:
     """Export a model with all that is needed to serve it; an earlier bundle in ``folder`` is replaced.
 
@@ -92,6 +95,7 @@ def write_bundle(
         windows: of the run, by name; what the model may know ended at the ``as_of`` of ``train``.
         sample_rows: raw rows, at least one, of which some are kept in the bundle with the expected outputs.
         history_features: features that are trailing counts and rates, which whoever serves must keep.
+        add_reference: writes ``reference_folder`` of a bundle that scores already and is not sealed yet.
 
     Raises:
         UserError: the folder cannot be written, or holds something that is not a bundle.
@@ -130,6 +134,8 @@ def write_bundle(
             (temporary / SAMPLE_ROWS_FILE).parent.mkdir()
             probes.to_parquet(temporary / SAMPLE_ROWS_FILE, index=False)
             expected.to_parquet(temporary / SAMPLE_EXPECTED_FILE, index=False)
+            if add_reference is not None:
+                add_reference(Bundle(temporary, "", manifest, signature))
             identity = seal(temporary, manifest)
     except OSError as error:
         raise UserError(

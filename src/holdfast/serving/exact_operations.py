@@ -27,7 +27,8 @@ def exact_operations() -> dict[Callable[..., Any], Callable[..., Any]]:
 
 
 def _constant(value: float, like: Any) -> Any:
-    return op.CastLike(op.Constant(value_float=value), like)
+    number: Any = op.Constant(value_float=value)
+    return op.CastLike(number, like)
 
 
 def _sigmoid(x: Any) -> Any:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 
-from holdfast.core.errors import UserError
-from holdfast.core.features import InputSchema
 from holdfast.core.importance import WeightDiagnostics
 from holdfast.data.encoded import EncodedWindow
 from holdfast.models.ranker import Ranker
@@ -34,6 +31,7 @@ from holdfast.training.checkpoints import (
 )
 from holdfast.training.click_propensity import of_best_epoch
 from holdfast.training.data_module import WindowDataModule, known_rows
+from holdfast.training.environments import Environments
 from holdfast.training.epochs import EpochEnd
 from holdfast.training.gates import GateWatch, unused_in_best_epoch
 from holdfast.training.lightning_run import run_lightning
@@ -55,6 +53,7 @@ from holdfast.training.robust_training import RobustTraining
 from holdfast.training.selection import Selection, check_criterion
 from holdfast.training.settings import OptimizerSettings, TrainerSettings
 from holdfast.training.targets import TargetNotes, head_targets
+from holdfast.training.window_checks import with_objectives_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +139,7 @@ def fit(
             a checkpoint is damaged or of another run, or training diverged.
         ValueError: the windows do not fit the ranker.
     """
-    train, validation = (_prepare(window, ranker) for window in (train, validation))
+    train, validation = (with_objectives_of(ranker, window) for window in (train, validation))
     train, validation, targets = head_targets(train, validation, ranker.heads)
     check_criterion(settings.criterion, objectives=ranker.objectives, known=known_rows(validation))
     selection = Selection(settings.criterion, settings.patience)
@@ -150,10 +149,8 @@ def fit(
     robust = RobustTraining() if robust is None else robust
     weighed = with_decay(weighed, robust.recency)
     steps, environments = robust.steps(ranker, weighed, estimator, settings, seed=seed)
-    plan = _plan(ranker, train, validation, settings=settings, seed=seed) | robust.plan()
-    plan["estimator"] = type(estimator).__name__  # a checkpoint holds its second towers
-    if type(balance) is not StaticBalance:  # runs of before have no such entry, and were static
-        plan["balance"] = type(balance).__name__  # and what it learned
+    plan = _plan(ranker, train, validation, settings=settings, seed=seed)
+    plan |= _kinds(estimator, balance) | robust.plan()
     clear_checkpoints(folder, only_parts=resume)
     ranker.train()
     state = read_run_state(folder, plan) if resume else None
@@ -163,20 +160,6 @@ def fit(
         run_log.rewind(len(selection.epochs))
     watch = Watch(selection, on_progress)
     if not (selection.exhausted or len(selection.epochs) >= settings.max_epochs):
-        run_state = RunState(folder, plan=plan, selection=selection, settings=settings, watch=watch)
-        gates = GateWatch(steps.judged(ranker))
-        epoch_end = EpochEnd(
-            folder, selection=selection, run_state=run_state, run_log=run_log, watch=watch, gates=gates
-        )
-        data = WindowDataModule(
-            weighed.window,
-            judged.window,
-            train_weights=weighed.weights,
-            validation_weights=judged.weights,
-            batch_size=settings.batch_size,
-            seed=seed,
-            environment=None if environments is None else environments.codes,
-        )
         module = RankingModule(
             ranker,
             balance=balance,
@@ -187,8 +170,10 @@ def fit(
             robust=steps,
         )
         check_robust_loss(robust.loss, estimator, module.weighing.balancer)
+        data = _data(weighed, judged, environments, batch_size=settings.batch_size, seed=seed)
+        run_state = RunState(folder, plan=plan, selection=selection, settings=settings, watch=watch)
+        callbacks = _callbacks(folder, run_state, GateWatch(steps.judged(ranker)), run_log)
         checkpoint = None if state is None else str(folder / LAST)
-        callbacks: list[pl.Callback] = [watch, run_state, gates, epoch_end]
         run_lightning(module, data, settings, folder, callbacks=callbacks, checkpoint=checkpoint)
     ranker.load_state_dict(load_best(folder))
     ranker.eval()
@@ -209,6 +194,31 @@ def fit(
     )
 
 
+def _callbacks(
+    folder: Path, run_state: RunState, gates: GateWatch, run_log: RunLog | None
+) -> list[pl.Callback]:
+    """What happens beside the steps, in order; an epoch's end comes last."""
+    selection, watch = run_state.selection, run_state.watch
+    epoch_end = EpochEnd(
+        folder, selection=selection, run_state=run_state, run_log=run_log, watch=watch, gates=gates
+    )
+    return [watch, run_state, gates, epoch_end]
+
+
+def _data(
+    train: Weighed, validation: Weighed, environments: Environments | None, *, batch_size: int, seed: int
+) -> WindowDataModule:
+    return WindowDataModule(
+        train.window,
+        validation.window,
+        train_weights=train.weights,
+        validation_weights=validation.weights,
+        batch_size=batch_size,
+        seed=seed,
+        environment=None if environments is None else environments.codes,
+    )
+
+
 def _weigh(
     train: EncodedWindow,
     validation: EncodedWindow,
@@ -226,54 +236,6 @@ def _weigh(
     return weighed, weigh(validation, propensity_of(fitted, validation), weighting, ranker.heads), notes
 
 
-def check_window(schema: InputSchema, window: EncodedWindow) -> None:
-    """Raise a ``ValueError`` where a window was not encoded for a schema.
-
-    All vocabularies share one table, so an id beyond its own would quietly read another's row.
-    """
-    asked = (len(schema.categorical), len(schema.numeric), tuple(each.max_length for each in schema.lists))
-    given = (
-        window.categorical.shape[1],
-        window.numeric.shape[1],
-        tuple(each.shape[1] for each in window.lists),
-    )
-    if asked != given:
-        raise ValueError(
-            f"window {window.name!r} has (categorical, numeric, list lengths) {given}, "
-            f"and the model wants {asked}"
-        )
-    columns = dict(zip(schema.categorical, window.categorical.T, strict=True))
-    columns.update({each.name: ids for each, ids in zip(schema.lists, window.lists, strict=True)})
-    for name, ids in columns.items():
-        rows = schema.num_rows[schema.vocabulary_of[name]]
-        if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < rows:
-            raise ValueError(
-                f"window {window.name!r}: ids of {name!r} run from {ids.min()} to {ids.max()}, but its "
-                f"vocabulary has rows 0 to {rows - 1}; encode the window with the model's own encoder"
-            )
-
-
-def _prepare(window: EncodedWindow, ranker: Ranker) -> EncodedWindow:
-    """The window with the ranker's objectives, in its order."""
-    if len(window) == 0:
-        raise UserError(f"the {window.name} window holds no row; change split.* or bring a longer log")
-    check_window(ranker.schema, window)
-    missing = [name for name in ranker.objectives if name not in window.objectives]
-    if missing:
-        raise UserError(
-            f"the model has heads for {missing}, but the log's outcomes are {list(window.objectives)}; "
-            "remove those heads, or name the outcomes on the dataset card"
-        )
-    if tuple(window.objectives) == ranker.objectives:
-        return window
-    columns = [window.index_of(name) for name in ranker.objectives]
-    narrowed: dict[str, Any] = {
-        name: np.ascontiguousarray(getattr(window, name)[:, columns])
-        for name in ("value", "event", "known", "spread")
-    }
-    return replace(window, objectives=tuple(window.objectives[index] for index in columns), **narrowed)
-
-
 def _plan(
     ranker: Ranker, train: EncodedWindow, validation: EncodedWindow, *, settings: TrainerSettings, seed: int
 ) -> Plan:
@@ -289,6 +251,14 @@ def _plan(
         "objectives": list(ranker.objectives),
         "weights": sum(parameter.numel() for parameter in ranker.parameters()),
     }
+
+
+def _kinds(estimator: LossEstimator, balance: Balance) -> Plan:
+    """Whose state a checkpoint holds beside the model's: second towers, and what a balance learned."""
+    kinds: Plan = {"estimator": type(estimator).__name__}
+    if type(balance) is not StaticBalance:  # runs of before have no such entry, and were static
+        kinds["balance"] = type(balance).__name__
+    return kinds
 
 
 def _table(selection: Selection) -> pd.DataFrame:

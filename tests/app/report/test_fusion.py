@@ -67,3 +67,26 @@ def test_without_a_front_it_says_why(section):
     assert (view.figure, view.lines, view.why_not) == ("", [], "the run has one objective")
     untouched = fusion_view(replace(section, fitted=None))
     assert (untouched.facts, untouched.notes, untouched.segments) == ([], [], [])
+
+
+def test_before_and_after_calibration_are_told_with_a_verdict(section):
+    row = {"objective": "click", "measure": "log loss", "before": 0.41234, "after": 0.4, "change": -0.01234}
+    row |= {"ratio_before": 1.3, "ratio_after": 1.01, "num_rows": 1234}
+    ends = [(-0.02, -0.01), (-0.02, 0.01), (0.01, 0.02), (float("nan"), float("nan"))]
+    effect = pd.DataFrame([{**row, "low": low, "high": high} for low, high in ends])
+    lines = fusion_view(replace(section, effect=effect)).effects
+    assert [line["verdict"] for line in lines] == [
+        "better",
+        "no difference that the users of test can tell",
+        "WORSE",
+        "no interval",
+    ]
+    first = {key: lines[0][key] for key in ("head", "before", "change", "interval", "ratio", "rows")}
+    assert first == {
+        "head": "Click",
+        "before": "0.41234",
+        "change": "-0.012",
+        "interval": "-0.02 to -0.01",
+        "ratio": "1.300 to 1.010",
+        "rows": "1,234",
+    }

@@ -1,7 +1,9 @@
+import pandas as pd
 import pytest
 
-from holdfast.evaluation.off_policy import Trust, is_answer
-from holdfast.evaluation.off_policy.trust import Evidence, reasons_to_abstain, status_of
+from holdfast.evaluation.off_policy import Overlap, Trust, is_answer
+from holdfast.evaluation.off_policy.overlap import OverlapCounter
+from holdfast.evaluation.off_policy.trust import Evidence, advice, reasons_to_abstain, status_of
 
 GOOD = {
     "num_units": 1000,
@@ -52,3 +54,18 @@ def test_thresholds_move():
         Trust(max_bias=-1)
     with pytest.raises(ValueError, match="min_informative is nan"):
         Trust(min_informative=float("nan"))
+
+
+def test_what_would_help_leaves_room_for_weights_not_yet_seen() -> None:
+    overlap = Overlap(
+        num_rows=1000,
+        actions_known=True,
+        support_violation=0.0,
+        never_logged=(),
+        by_slot=pd.DataFrame({"slot": [0], "effective_sample_size": [25.0], "support_violation": [0.0]}),
+        size_with_exploration={0.1: 110.0, 0.2: 190.0, 0.5: 205.0},
+        counter=OverlapCounter(),
+    )
+    said = advice(overlap, Trust(), Evidence(**{**GOOD, "effective_sample_size": 25.0}))
+    assert said.startswith("it would with about 4.0 to 16 times as many rows of this kind")
+    assert "or 50 % uniform exploration in as many rows" in said

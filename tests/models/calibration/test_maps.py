@@ -86,6 +86,23 @@ def test_isotonic_blocks_against_scikit_learn():
         assert knot == pytest.approx(np.average(predicted[rows], weights=weight[rows]))
 
 
+def test_blocks_that_single_precision_cannot_carry_are_pooled_without_losing_their_sum():
+    # Two predictions that hardly differ, of which one comes true four times as often.
+    predicted = np.repeat([0.2, 0.2001, 0.9999], [100, 300, 100])
+    observed = np.concatenate([np.arange(100) < 10, np.arange(300) < 120, np.arange(100) < 50]).astype(float)
+    knots, values = fit_isotonic(predicted, observed, np.ones(500), upper=1.0)
+    np.testing.assert_allclose(knots, [0.0, 0.200075, 0.9999, 1.0])
+    np.testing.assert_allclose(values[:3], [0.0, 130 / 400, 0.5])
+    assert 0.5 < values[3] <= 0.5 * 1.0051  # no cliff up to 1 either
+    grid = torch.tensor([0.19, 0.2, 0.2001, 0.5, 0.9999], dtype=torch.float32)
+    next_one, theta = torch.nextafter(grid, torch.ones(())), torch.tensor(values, dtype=torch.float32)
+    found, moved = (
+        apply_isotonic(each, theta.expand(5, 4), torch.tensor(knots, dtype=torch.float32))
+        for each in (grid, next_one)
+    )
+    assert (moved - found).abs().max() < 1e-5
+
+
 def test_isotonic_is_a_straight_line_between_knots_and_goes_on_in_proportion():
     knots, theta = torch.tensor([0.0, 2.0, 4.0]), torch.tensor([[0.0, 1.0, 5.0]])
     x = torch.tensor([0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
@@ -128,6 +145,18 @@ def test_the_order_never_changes(kind, dtype):
     assert (mapped.diff() > 0.0).all()
     assert mapped.dtype == dtype
     assert ((mapped >= 0.0) & (mapped <= 1.0)).all()
+
+
+@pytest.mark.parametrize("apply", [apply_temperature, apply_beta])
+def test_near_certainty_the_last_digit_is_not_blown_up_and_order_is_kept(apply):
+    # Drawn far towards a half: what two engines may round differently must stay within a bundle's parity.
+    parameters = torch.tensor([[np.log(0.2)]] if apply is apply_temperature else [[0.3, 0.3, -2.0]])
+    predicted = 1.0 - torch.logspace(-7, -1, 200)
+    next_one = torch.nextafter(predicted, torch.ones(()))
+    found, moved = (apply(each, parameters.float().expand(200, -1)) for each in (predicted, next_one))
+    assert (moved - found).abs().max() < 1e-5
+    assert (found.diff() <= 0.0).all()
+    assert found[0] > found[60]  # 1 - 1e-7 and 1 - 6e-6 are still apart
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from holdfast.core.representation import EmbeddedFields
+from holdfast.core.representation import EmbeddedFields, FieldsShape
 from holdfast.models.interactions.concatenation import flattened
 from holdfast.models.interactions.cross_network import CrossNetwork
 
@@ -74,3 +74,6 @@ def test_settings_out_of_range_are_named(shape):
     with pytest.raises(ValueError, match=r"rank is 7, and a row has 14 numbers.*at most 6"):
         CrossNetwork(rank=7).build(shape)
     assert CrossNetwork(rank=6).build(shape).output_width == 14
+    narrow = FieldsShape(fields=(), embedding_dim=4, num_numeric=2)
+    with pytest.raises(ValueError, match=r"rank is 1, and a row has 2 numbers.*choose null$"):
+        CrossNetwork(rank=1).build(narrow)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from holdfast.app.calibration.after_training import Calibrated
+from holdfast.app.calibration.effect import calibration_effect
 from holdfast.app.calibration.front import fusion_front
 from holdfast.app.calibration.sayings import IN_SAMPLE
 from holdfast.app.measuring import RunEvaluation
@@ -14,21 +15,29 @@ from holdfast.core.files import write_json
 from holdfast.core.protocols import FittedFusion
 
 FRONT_FILE = "front.json"
+FRONT_TABLE, EFFECT_TABLE = "pareto", "calibration_effect"
 
 
 def with_front(run: Run, evaluation: RunEvaluation) -> RunEvaluation:
-    """The evaluation with the front over fusion weights, and with a note on metrics that are in-sample."""
+    """The evaluation with what calibration did on test, the front over fusions, and in-sample notes."""
     metrics = in_sample(evaluation.metrics, run.calibrated)
-    front = fusion_front(run.prepared, run.trained_ranker(), run.served_plan)
+    ranker = run.trained_ranker()
+    effect = calibration_effect(run.prepared.window("test"), ranker, run.plan)
+    tables = dict(evaluation.tables)
+    if effect.empty:
+        run.drop_table(EFFECT_TABLE)
+    else:
+        tables[EFFECT_TABLE] = effect
+    front = fusion_front(run.prepared, ranker, run.served_plan)
     if isinstance(front, str):
-        (run.folder.tables / "pareto.parquet").unlink(missing_ok=True)
+        run.drop_table(FRONT_TABLE)
         write_json(run.folder.path / FRONT_FILE, {"why_not": front})
-        return replace(evaluation, metrics=metrics)
+        return replace(evaluation, metrics=metrics, tables=tables)
     write_json(run.folder.path / FRONT_FILE, {"notes": list(front.notes)})
     for each in front.metrics:
         entry = each.to_dict()
         metrics[entry.pop("name")] = entry
-    return replace(evaluation, metrics=metrics, tables={**evaluation.tables, "pareto": front.table})
+    return replace(evaluation, metrics=metrics, tables={**tables, FRONT_TABLE: front.table})
 
 
 def in_sample(metrics: dict[str, dict[str, Any]], calibrated: Calibrated) -> dict[str, dict[str, Any]]:

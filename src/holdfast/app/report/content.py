@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from holdfast.app.report.fusion_content import FusionSection
+from holdfast.monitoring.finding import Finding
 
 Tone = Literal["good", "mixed", "bad", "unclear"]
 CalibrationKind = Literal["probability", "seconds", "by_day"]
@@ -219,6 +220,19 @@ class StressSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MonitorSection:
+    """What was seen of the test window when it was watched; see docs/monitoring.md.
+
+    Attributes:
+        told: as ``monitor.json`` holds it.
+        findings: all of them.
+    """
+
+    told: Mapping[str, Any]
+    findings: Sequence[Finding]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportContent:
     """Everything on the page. A part that is None or empty is replaced by a line that says that it is absent.
 
@@ -242,9 +256,10 @@ class ReportContent:
         counterfactual: what policies would have earned on the logged requests.
         closed_loop: contenders serving a world, day by day.
         stress: a section a suite.
+        monitor: of the stage monitor; None where it was not run.
         absent: why a part is not there, by its name: an objective, or ``results``, ``daily``,
-            ``counterfactual``, ``closed_loop``, ``stress``, ``learning``, ``data``, ``propensity``,
-            ``bundle``.
+            ``counterfactual``, ``closed_loop``, ``stress``, ``monitor``, ``learning``, ``data``,
+            ``propensity``, ``bundle``.
         command: what was typed.
         config: the resolved settings as YAML.
         manifest: versions, fingerprint, seeds, machine; nested mappings of plain values.
@@ -265,6 +280,7 @@ class ReportContent:
     counterfactual: CounterfactualSection | None = None
     closed_loop: ClosedLoopSection | None = None
     stress: Sequence[StressSection] = ()
+    monitor: MonitorSection | None = None
     learning: LearningSection | None = None
     data: DataSection | None = None
     propensity: PropensitySection | None = None

@@ -37,6 +37,7 @@ class FusionView:
     volume: str
     front_notes: list[str]
     why_not: str
+    effects: list[dict[str, str]]
 
 
 def fusion_view(section: FusionSection) -> FusionView:
@@ -75,6 +76,7 @@ def fusion_view(section: FusionSection) -> FusionView:
         volume=" and ".join(volumes),
         front_notes=[f"{note[:1].upper()}{note[1:]}." for note in section.notes],
         why_not=section.why_not,
+        effects=[_effect(row) for row in section.effect.to_dict("records")],
     )
 
 
@@ -177,6 +179,25 @@ def _lines(front: pd.DataFrame, objectives: Sequence[str]) -> list[dict[str, Any
             }
         )
     return lines
+
+
+def _effect(row: Mapping[Any, Any]) -> dict[str, str]:
+    """A line a calibrated head: its loss and its predicted over observed, before and after."""
+    low, high = row["low"], row["high"]
+    verdict = "no interval" if pd.isna(low) else "no difference that the users of test can tell"
+    if high < 0.0 or low > 0.0:
+        verdict = "better" if high < 0.0 else "WORSE"
+    return {
+        "head": GAINS_OF_HEADS.get(row["objective"], row["objective"]),
+        "measure": row["measure"],
+        "before": f"{row['before']:.5g}",
+        "after": f"{row['after']:.5g}",
+        "change": f"{row['change']:+.2g}",
+        "interval": "" if pd.isna(low) else f"{low:+.2g} to {high:+.2g}",
+        "verdict": verdict,
+        "ratio": f"{row['ratio_before']:.3f} to {row['ratio_after']:.3f}",
+        "rows": f"{row['num_rows']:,}",
+    }
 
 
 def _decimals(values: pd.Series[float]) -> int:

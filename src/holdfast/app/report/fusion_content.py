@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -20,6 +20,8 @@ class FusionSection:
         hypervolume: of the front by window.
         notes: how the gains of the front were made.
         why_not: why there is no front.
+        effect: losses of the test window before and after calibration, as ``calibration.effect`` gives them;
+            empty where nothing was calibrated.
     """
 
     fitted: Mapping[str, Any] | None
@@ -28,3 +30,4 @@ class FusionSection:
     hypervolume: Mapping[str, float]
     notes: Sequence[str] = ()
     why_not: str = ""
+    effect: pd.DataFrame = field(default_factory=pd.DataFrame)

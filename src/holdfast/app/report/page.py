@@ -10,6 +10,7 @@ import pandas as pd
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from holdfast.app.monitoring.page import monitor_section
 from holdfast.app.report import numerals, plots
 from holdfast.app.report.balance import balance_view
 from holdfast.app.report.closed_loop.view import loop_view
@@ -70,6 +71,9 @@ def build_report(content: ReportContent) -> str:
         if content.counterfactual is None
         else counterfactual_view(content.counterfactual),
         stress=[stress_view(section) for section in content.stress],
+        monitor=None
+        if content.monitor is None
+        else monitor_section(content.monitor.told, content.monitor.findings),
         daily=_daily(content),
         learning=_learning(content),
         timeline=_timeline(content),

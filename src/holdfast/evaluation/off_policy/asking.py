@@ -26,6 +26,7 @@ from holdfast.evaluation.off_policy.policy_probabilities import (
 )
 from holdfast.evaluation.off_policy.question import Question, default_estimators, label_estimators
 from holdfast.evaluation.off_policy.reward_predictions import plan_models
+from holdfast.evaluation.off_policy.row_order import check_row_order
 from holdfast.evaluation.off_policy.trust import Trust
 from holdfast.evaluation.off_policy.tuning import Tuned
 
@@ -95,11 +96,13 @@ def read_log(
     Raises:
         UserError: something is missing or impossible.
     """
-    labels = actions
-    for given in policies.values():
-        labels = labels if labels is not None else action_labels(given)
+    if not isinstance(frame, pd.DataFrame):
+        raise UserError(
+            f"the feedback is a {type(frame).__name__}; give a pandas.DataFrame, a row per choice"
+        )
+    labels = labels_of(policies, actions)
     read = {
-        name: read_policy(given, name=name, num_rows=len(frame), actions=labels)
+        name: read_policy(given, name=name, num_rows=len(frame), actions=labels, index=frame.index)
         for name, given in policies.items()
     }
     sizes = {policy.num_actions for policy in read.values() if policy.num_actions is not None}
@@ -111,6 +114,13 @@ def read_log(
     if labels is not None and sizes and len(labels) != next(iter(sizes)):
         raise UserError(f"actions has {len(labels)} labels and the policy {next(iter(sizes))} columns")
     return read_feedback(frame, columns, actions=labels, first_row=first_row), read
+
+
+def labels_of(policies: Mapping[str, Any], actions: Sequence[object] | None) -> Sequence[object] | None:
+    """Labels of the A actions, as named or as in the columns of a policy; None where there are none."""
+    if actions is not None:
+        return actions
+    return next((found for given in policies.values() if (found := action_labels(given)) is not None), None)
 
 
 def ask(frame: pd.DataFrame, policies: Mapping[str, Any], options: Options) -> pd.DataFrame:
@@ -126,6 +136,7 @@ def ask(frame: pd.DataFrame, policies: Mapping[str, Any], options: Options) -> p
         needed=options.needed,
         all_actions_known=all(policy.num_actions is not None for policy in read.values()),
         num_actions=next((policy.num_actions for policy in read.values() if policy.num_actions), 0),
+        labels=labels_of(policies, options.actions),
         seed=options.intervals.seed,
     )
     question = options.question(list(read), model=plan.has_model, mrdr=plan.has_mrdr)
@@ -155,6 +166,7 @@ def balanced_column(frame: pd.DataFrame, given: Any) -> Floats | None:
         if given not in frame.columns:
             raise UserError(f"balanced_weights names column {given!r}, which the feedback does not have")
         given = frame[given]
+    check_row_order(given, frame.index, what="balanced_weights")
     return np.asarray(given, dtype=np.float64)
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from holdfast.core.errors import UserError
 from holdfast.evaluation.off_policy.asking import Options, ask, read_log
+from holdfast.evaluation.off_policy.estimator_names import ESTIMATORS, resolve_estimators
 from holdfast.evaluation.off_policy.estimators import Estimator
 from holdfast.evaluation.off_policy.extraction import extract_columns
 from holdfast.evaluation.off_policy.feedback import FeedbackColumns
@@ -32,7 +33,7 @@ def evaluate(
     feedback: pd.DataFrame,
     policy_probabilities: Any,
     reward_model: Any = None,
-    estimators: Sequence[Estimator | Tuned] | None = None,
+    estimators: Sequence[Estimator | Tuned | str] | None = None,
     *,
     action: str = "action",
     propensity: str = "propensity",
@@ -57,7 +58,8 @@ def evaluate(
         reward_model: a ``RewardModel`` to cross-fit by user (or row); None for ``RidgeRewardModel()``;
             ``False`` for none; or predictions made elsewhere, without having seen these rows: ``[N, A]`` for
             one objective, or a mapping from objectives to ``[N, A]`` or ``PredictedRewards``.
-        estimators: which; None for all that the log allows.
+        estimators: which, as objects or by name (``"dr"``, with usual settings); None for all that the log
+            allows.
         action: column of the logged action.
         propensity: column of the chance with which it was chosen.
         rewards: column or columns of outcomes, one objective each.
@@ -101,7 +103,7 @@ def evaluate(
             reward_model=reward_model,
             mrdr_reward_model=mrdr_reward_model,
             balanced_weights={} if balanced_weights is None else {EVALUATION: balanced_weights},
-            estimators=estimators,
+            estimators=resolve_estimators(estimators, ESTIMATORS),
             **shared_options(asked, function="evaluate"),
         ),
     )
@@ -111,7 +113,7 @@ def compare(
     feedback: pd.DataFrame,
     policies: Mapping[str, Any],
     reward_model: Any = None,
-    estimators: Sequence[Estimator | Tuned] | None = None,
+    estimators: Sequence[Estimator | Tuned | str] | None = None,
     *,
     baseline: str | None = BEHAVIOR,
     balanced_weights: Mapping[str, Any] | None = None,
@@ -139,7 +141,7 @@ def compare(
             baseline=baseline,
             reward_model=reward_model,
             balanced_weights=balanced_weights or {},
-            estimators=estimators,
+            estimators=resolve_estimators(estimators, ESTIMATORS),
             **shared_options(asked, function="compare"),
         ),
     )
@@ -149,7 +151,7 @@ def evaluate_parquet(
     path: str | Path | Sequence[str | Path],
     policies: FrameFunction | str | Mapping[str, FrameFunction | str],
     reward_model: Any = None,
-    estimators: Sequence[Estimator | Tuned] | None = None,
+    estimators: Sequence[Estimator | Tuned | str] | None = None,
     *,
     baseline: str | None = None,
     **asked: Unpack[Keywords],
@@ -181,7 +183,7 @@ def evaluate_parquet(
         Options(
             baseline=baseline,
             reward_model=reward_model,
-            estimators=estimators,
+            estimators=resolve_estimators(estimators, ESTIMATORS),
             **shared_options(asked, function="evaluate_parquet"),
         ),
     )

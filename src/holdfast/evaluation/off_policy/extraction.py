@@ -41,6 +41,9 @@ class PredictedRewards:
     expected: Floats
 
     def __post_init__(self) -> None:
+        # Rows are taken by position, and a series or a list would take them otherwise or not at all.
+        for name in ("logged", "expected"):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
         if np.shape(self.logged) != np.shape(self.expected) or np.ndim(self.logged) != 1:
             raise UserError(
                 f"PredictedRewards needs two arrays [N]; got shapes {np.shape(self.logged)} and "

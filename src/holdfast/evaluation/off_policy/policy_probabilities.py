@@ -15,6 +15,7 @@ from scipy import sparse
 
 from holdfast.core.arrays import Floats, Ints
 from holdfast.core.errors import UserError
+from holdfast.evaluation.off_policy.row_order import check_row_order, columns_in_order
 
 SUM_TOLERANCE = {4: 1e-4, 8: 1e-6}
 """How far a row of probabilities may sum from 1, by bytes per number."""
@@ -135,7 +136,12 @@ class ProbabilityBlock:
 
 
 def read_policy(
-    given: Any, *, name: str, num_rows: int, actions: Sequence[object] | None = None
+    given: Any,
+    *,
+    name: str,
+    num_rows: int,
+    actions: Sequence[object] | None = None,
+    index: pd.Index | None = None,
 ) -> PolicyProbabilities:
     """Wraps a user's probabilities.
 
@@ -145,12 +151,14 @@ def read_policy(
         name: of the policy, in messages.
         num_rows: N.
         actions: labels of the A actions; the columns of a data frame are brought into their order.
+        index: of the feedback, which a data frame or series must not have in another order.
 
     Raises:
-        UserError: the shape does not fit the feedback.
+        UserError: the shape or the order does not fit the feedback.
     """
+    check_row_order(given, index, what=f"policy {name!r}")
     if isinstance(given, pd.DataFrame) and actions is not None:
-        given = _in_order(given, actions, name=name)
+        given = columns_in_order(given, actions, what=f"policy {name!r}")
     if isinstance(given, IndexedRows):
         rows, num_actions = given.index.size, given.table.shape[1]
     elif sparse.issparse(given):
@@ -172,16 +180,6 @@ def read_policy(
             "probabilities per row of feedback, in the same order"
         )
     return PolicyProbabilities(name, given, num_actions, num_rows)
-
-
-def _in_order(given: pd.DataFrame, actions: Sequence[object], *, name: str) -> pd.DataFrame:
-    missing = [action for action in actions if action not in given.columns]
-    if missing or len(actions) != given.shape[1]:
-        raise UserError(
-            f"policy {name!r} has columns {list(given.columns)[:10]} and not exactly one for each of the "
-            f"{len(actions)} actions; missing: {missing[:10]}"
-        )
-    return given[list(actions)]
 
 
 def action_labels(given: Any) -> Sequence[object] | None:

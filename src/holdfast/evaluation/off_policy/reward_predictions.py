@@ -5,7 +5,7 @@ N rows, A actions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from holdfast.evaluation.off_policy.extraction import PredictedRewards, Predicti
 from holdfast.evaluation.off_policy.feedback import Feedback, FeedbackColumns
 from holdfast.evaluation.off_policy.policy_probabilities import IndexedRows, PolicyProbabilities
 from holdfast.evaluation.off_policy.reward_models import RewardModel, RidgeRewardModel
+from holdfast.evaluation.off_policy.row_order import check_row_order, columns_in_order
 
 NUM_FOLDS = 3
 
@@ -81,6 +82,7 @@ def plan_models(
     all_actions_known: bool,
     num_actions: int,
     seed: int,
+    labels: Sequence[object] | None = None,
 ) -> ModelPlan:
     """Fits or adopts a reward model, where an estimator needs one.
 
@@ -94,13 +96,17 @@ def plan_models(
         all_actions_known: whether the policies' probabilities of all actions are.
         num_actions: A; 0 where unknown.
         seed: of the folds.
+        labels: of the A actions, as in ``by_objective``.
     """
     wants_model = needed is None or bool(needed & {"model", "mrdr"})
-    given_mrdr = by_objective(mrdr_reward_model, feedback) if mrdr_reward_model is not None else None
+    given_mrdr = None
+    if mrdr_reward_model is not None:
+        given_mrdr = by_objective(mrdr_reward_model, feedback, index=frame.index, labels=labels)
     if reward_model is False or not wants_model:
         return ModelPlan(None, given_mrdr, None, feedback)
     if reward_model is not None and not hasattr(reward_model, "fit"):
-        return ModelPlan(by_objective(reward_model, feedback), given_mrdr, None, feedback)
+        predictions = by_objective(reward_model, feedback, index=frame.index, labels=labels)
+        return ModelPlan(predictions, given_mrdr, None, feedback)
     folds = fold_of_key(feedback.keys, num_folds=NUM_FOLDS, seed=seed)
     if not all_actions_known or np.unique(folds).size < 2:
         if needed is None:
@@ -111,9 +117,9 @@ def plan_models(
             "estimators that need weights only"
         )
     fit = _fitter(frame, feedback, columns, reward_model or RidgeRewardModel(), num_actions, folds)
-    predictions = {name: fit(name, None) for name in feedback.rewards}
+    fitted = {name: fit(name, None) for name in feedback.rewards}
     wants_mrdr = given_mrdr is None and (needed is None or "mrdr" in needed)
-    return ModelPlan(predictions, given_mrdr, fit if wants_mrdr else None, feedback)
+    return ModelPlan(fitted, given_mrdr, fit if wants_mrdr else None, feedback)
 
 
 def _fitter(
@@ -146,11 +152,24 @@ def _fitter(
     return fit
 
 
-def by_objective(given: Any, feedback: Feedback) -> Predictions:
+def by_objective(
+    given: Any,
+    feedback: Feedback,
+    *,
+    index: pd.Index | None = None,
+    labels: Sequence[object] | None = None,
+) -> Predictions:
     """Predictions from elsewhere, checked against the log.
 
+    Args:
+        given: for one objective, or a mapping from objectives.
+        feedback: the log.
+        index: of the log as given, which a data frame must not have in another order.
+        labels: of the A actions; the columns of a data frame are brought into their order. None where the
+            actions are numbered from 0.
+
     Raises:
-        UserError: an objective is missing, or a shape does not fit.
+        UserError: an objective is missing, or a shape or an order does not fit.
     """
     names = list(feedback.rewards)
     if not isinstance(given, Mapping):
@@ -160,7 +179,23 @@ def by_objective(given: Any, feedback: Feedback) -> Predictions:
     missing = [name for name in names if name not in given]
     if missing:
         raise UserError(f"predictions of {missing} are missing; the reward model must know every objective")
-    return {name: _checked(given[name], name, feedback.num_rows) for name in names}
+    ordered = {name: _in_order(given[name], name, index, labels) for name in names}
+    return {name: _checked(each, name, feedback.num_rows) for name, each in ordered.items()}
+
+
+def _in_order(
+    prediction: Any, objective: str, index: pd.Index | None, labels: Sequence[object] | None
+) -> Any:
+    """A data frame as an array whose columns are the actions; anything else as it is."""
+    if not isinstance(prediction, pd.DataFrame):
+        return prediction
+    what = f"predictions of {objective!r}"
+    check_row_order(prediction, index, what=what)
+    numbered: list[object] = list(range(prediction.shape[1]))
+    if labels is None and set(prediction.columns) == set(numbered):
+        labels = numbered
+    ordered = prediction if labels is None else columns_in_order(prediction, labels, what=what)
+    return ordered.to_numpy()
 
 
 def _checked(prediction: Any, objective: str, num_rows: int) -> Any:
@@ -169,7 +204,12 @@ def _checked(prediction: Any, objective: str, num_rows: int) -> Any:
     elif isinstance(prediction, IndexedRows):
         rows = prediction.index.size
     else:
-        prediction = np.asarray(prediction)
+        try:
+            prediction = np.asarray(prediction)
+            if prediction.dtype.kind not in "biuf":
+                prediction = prediction.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"predictions of {objective!r} are not numbers: {error}") from error
         rows = len(prediction) if prediction.ndim == 2 else -1
     if rows != num_rows:
         raise UserError(

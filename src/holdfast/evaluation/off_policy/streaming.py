@@ -15,7 +15,7 @@ import pyarrow.dataset
 
 from holdfast.core.errors import UserError
 from holdfast.evaluation.off_policy.answering import answer
-from holdfast.evaluation.off_policy.asking import Options, balanced_column, read_log
+from holdfast.evaluation.off_policy.asking import Options, balanced_column, labels_of, read_log
 from holdfast.evaluation.off_policy.context_features import ContextEncoding, learn_encoding
 from holdfast.evaluation.off_policy.cross_fitting import CrossFittedPredictions, fold_of_key
 from holdfast.evaluation.off_policy.extraction import (
@@ -58,6 +58,7 @@ class ParquetSource:
         self.counters = {name: OverlapCounter() for name in policies}
         self._counted = False
         self.num_actions: int | None = None
+        self._labels: Sequence[object] | None = None
         self.clustered = False
 
     def parts(self) -> Iterator[tuple[pd.DataFrame, Feedback, dict[str, PolicyProbabilities]]]:
@@ -65,6 +66,7 @@ class ParquetSource:
         first_row = 0
         for frame in self._frames():
             given = {name: _call(policy, frame, name) for name, policy in self._policies.items()}
+            self._labels = labels_of(given, self._options.actions)
             feedback, read = read_log(
                 frame, given, self._options.columns, actions=self._options.actions, first_row=first_row
             )
@@ -159,7 +161,9 @@ class ParquetSource:
                 name: self._cross_fitted(models, frame, feedback) for name, models in self._models.items()
             }
         given = self._options.reward_model
-        return by_objective(given(frame), feedback) if callable(given) else None
+        if not callable(given):
+            return None
+        return by_objective(given(frame), feedback, index=frame.index, labels=self._labels)
 
     def _mrdr_predictions(self, policy: str, frame: pd.DataFrame, feedback: Feedback) -> Predictions | None:
         return {

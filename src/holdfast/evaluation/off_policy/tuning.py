@@ -36,6 +36,9 @@ _FAMILIES: dict[str, tuple[Callable[[float], Estimator], tuple[float, ...]]] = {
     "sub_gaussian_dr": (lambda value: SubGaussianDoublyRobust(shrinkage=value), SHRINKAGE_GRID),
 }
 
+TUNABLE = tuple(_FAMILIES)
+"""Names of what can be tuned."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tuned:

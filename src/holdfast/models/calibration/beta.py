@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from holdfast.core.arrays import Floats
-from holdfast.models.calibration.temperature import SMALLEST
+from holdfast.models.calibration.temperature import SMALLEST, log_left, logarithms
 
 LEAST_SLOPE = 1e-3
 """Of a and b: above 0, so that the map is strictly increasing."""
@@ -30,8 +30,8 @@ def fit_beta(predicted: Floats, observed: Floats, weight: Floats) -> Floats:
     Source: Kull, Silva Filho and Flach (2017); here a and b are bounded below by a small positive number in
     the fit, where the paper refits without a variable whose slope is negative.
     """
-    inside = np.clip(np.asarray(predicted, dtype=np.float64), SMALLEST, 1.0 - SMALLEST)
-    design = np.stack([np.log(inside), -np.log1p(-inside), np.ones_like(inside)], axis=1)
+    of_it, of_rest = logarithms(predicted)
+    design = np.stack([of_it, -of_rest, np.ones_like(of_it)], axis=1)
     share = weight / weight.sum()
 
     def cross_entropy(parameters: Floats) -> tuple[float, Floats]:
@@ -59,6 +59,6 @@ def apply_beta(predicted: Tensor, parameters: Tensor) -> Tensor:
         predicted: probabilities, ``[B]``.
         parameters: of ``fit_beta``, ``[B, 3]``.
     """
-    inside = predicted.clamp(SMALLEST, 1.0 - SMALLEST)
-    odds = parameters[:, 0] * inside.log() - parameters[:, 1] * torch.log1p(-inside) + parameters[:, 2]
+    inside = predicted.clamp(min=SMALLEST)
+    odds = parameters[:, 0] * inside.log() - parameters[:, 1] * log_left(inside) + parameters[:, 2]
     return torch.sigmoid(odds)

@@ -14,6 +14,8 @@ from holdfast.core.arrays import Floats
 
 MAX_BINS = 100
 """Rows are first gathered in so many bins of equal weight: a graph holds no thousands of knots."""
+STEEPEST = 50.0
+"""Times the relative error of a prediction that a map may make of it: a float32 has seven digits to lose."""
 
 
 def fit_isotonic(
@@ -24,7 +26,8 @@ def fit_isotonic(
     The blocks of the isotonic regression are joined by straight lines between their centres, and to (0, 0)
     and, for probabilities, (1, 1). So predictions of one block stay in order, where the regression itself
     would tie them. A first block in which nothing, or a last one in which everything, was observed is drawn
-    inside, because no finite sample shows that something never happens.
+    inside, because no finite sample shows that something never happens. Blocks whose predictions are so near
+    each other that their line would be steeper than ``STEEPEST`` are pooled, and a last line is no steeper.
 
     Args:
         predicted: >= 0, ``[N]``.
@@ -37,14 +40,15 @@ def fit_isotonic(
     x, y, mass = _gathered(predicted, observed, weight)
     fitted = isotonic_regression(y, weights=mass).x
     block = np.concatenate([[0], np.cumsum(np.diff(fitted) > 0.0)])
-    total = np.bincount(block, mass)
-    centre = np.bincount(block, mass * x) / total
-    value: Floats = np.bincount(block, mass * y) / total
-    value = _drawn_inside(np.asarray(value), np.asarray(total, dtype=np.float64), upper=upper)
+    total: Floats = np.asarray(np.bincount(block, mass), dtype=np.float64)
+    centre: Floats = np.asarray(np.bincount(block, mass * x) / total)
+    value: Floats = np.asarray(np.bincount(block, mass * y) / total)
+    centre, value = _carried(centre, _drawn_inside(value, total, upper=upper), total)
     if upper is None:
         centre, value = np.append(centre, 2.0 * centre[-1]), np.append(value, 2.0 * value[-1])
     else:
-        centre, value = np.append(centre, upper), np.append(value, upper)
+        end = min(upper, value[-1] * (1.0 + STEEPEST * (upper - centre[-1]) / upper))
+        centre, value = np.append(centre, upper), np.append(value, end)
     centre, value = np.concatenate([[0.0], centre]), np.concatenate([[0.0], value])
     return _distinct(centre, value)
 
@@ -94,6 +98,22 @@ def _drawn_inside(value: Floats, mass: Floats, *, upper: float | None) -> Floats
         before = value[-2] if value.size > 1 else 0.0
         value[-1] = upper - min(0.5 / (mass[-1] + 1.0), (upper - before) / 2.0)
     return value
+
+
+def _carried(centre: Floats, value: Floats, mass: Floats) -> tuple[Floats, Floats]:
+    """Blocks of which the steepest neighbours were pooled until single precision can carry every line."""
+    mass = mass.copy()
+    while centre.size > 1:
+        steepness = (np.diff(value) / value[1:]) / np.maximum(np.diff(centre) / centre[1:], 1e-12)
+        place = int(steepness.argmax())
+        if steepness[place] <= STEEPEST:
+            break
+        pair, both = slice(place, place + 2), mass[place : place + 2].sum()
+        for each in (centre, value):
+            each[place] = mass[pair] @ each[pair] / both
+        mass[place] = both
+        centre, value, mass = (np.delete(each, place + 1) for each in (centre, value, mass))
+    return centre, value
 
 
 def _distinct(knots: Floats, values: Floats) -> tuple[Floats, Floats]:

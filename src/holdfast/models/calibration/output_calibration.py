@@ -15,7 +15,7 @@ from torch import Tensor
 from holdfast.core.batch import Inputs
 from holdfast.models.calibration.fitted_map import FittedMap
 
-BY_DAY, HAZARD = "return_by_day", "return_hazard"
+BY_DAY = "return_by_day"
 OPENED, OVER_ALL = "dwell_open_probability", "dwell_impression_seconds"
 
 
@@ -39,7 +39,7 @@ class OutputCalibration:
     """Maps of the outputs of a model, applied after its heads; exportable to ONNX.
 
     The output that ranks is mapped. Outputs that follow from it follow: the chances of a return by day never
-    fall, and their hazards belong to them; seconds over all rows are those if opened times the chance of an
+    fall; seconds over all rows are those if opened times the chance of an
     opening. Others, such as the parameters of a distribution, stay what the head says.
 
     Attributes:
@@ -97,10 +97,6 @@ def _map_returns(mapped: dict[str, Tensor], head: HeadMaps, slice_B: Tensor | No
         days[day] = torch.minimum(days[day], days[day + 1])
     mapped[BY_DAY] = torch.stack(days, dim=1)
     mapped[head.output] = days[-1]
-    if HAZARD in mapped:
-        before = torch.cat([torch.zeros_like(mapped[BY_DAY][:, :1]), mapped[BY_DAY][:, :-1]], dim=1)
-        left = (1.0 - before).clamp(min=1e-7)
-        mapped[HAZARD] = ((mapped[BY_DAY] - before) / left).clamp(0.0, 1.0)
 
 
 def _map_dwell(

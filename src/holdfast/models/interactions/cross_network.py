@@ -53,9 +53,10 @@ class CrossNetwork:
         """
         width = flat_width(shape)
         if self.rank is not None and 2 * self.rank >= width:
+            saves = f"at most {(width - 1) // 2}, or null" if width > 2 else "null"
             raise ValueError(
                 f"interaction.rank is {self.rank}, and a row has {width} numbers: two factors of this rank "
-                f"cost as much as a full matrix; choose at most {max(1, (width - 1) // 2)}, or null"
+                f"cost as much as a full matrix; choose {saves}"
             )
         return Crosses(width, self)
 

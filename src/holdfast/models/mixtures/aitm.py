@@ -63,6 +63,18 @@ class AITM:
         """Every objective reads the shared embeddings."""
         return False
 
+    def check(self, objectives: Sequence[str]) -> None:
+        """Refuse a chain that names what is no objective.
+
+        Raises:
+            ValueError: says which names, and which objectives there are.
+        """
+        unknown = [name for name in self.chain if name not in (*objectives, *_CHAIN)]
+        if unknown:
+            raise ValueError(
+                f"chain names {unknown}, which are no objectives; this model has {list(objectives)}"
+            )
+
     def build(self, shape: RepresentationShape, objectives: Sequence[str]) -> MixtureModule:
         """A module with fresh weights, different in every trunk and link.
 
@@ -70,11 +82,7 @@ class AITM:
             ValueError: the chain names what is no objective.
         """
         check_objectives(objectives)
-        unknown = [name for name in self.chain if name not in (*objectives, *_CHAIN)]
-        if unknown:
-            raise ValueError(
-                f"chain names {unknown}, which are no objectives; this model has {list(objectives)}"
-            )
+        self.check(objectives)
         return InformationTransfer(shape.width, objectives, self)
 
 

@@ -32,7 +32,8 @@ class CausalTransformer:
         num_layers: at least 1.
         num_heads: H; it must divide the embedding width.
         feedforward_width: width of the hidden layer after each attention.
-        dropout: share of what attention and hidden layers add that is left out in training, in [0, 1).
+        dropout: share of the embedded events, and of what attention and hidden layers add, that is left out
+            in training, in [0, 1).
     """
 
     num_layers: int = 2

@@ -24,6 +24,7 @@ from holdfast.evaluation.off_policy.embeddings.estimators import (
     SelfNormalizedMarginalizedInversePropensity,
 )
 from holdfast.evaluation.off_policy.embeddings.predictions import predict_actions
+from holdfast.evaluation.off_policy.estimator_names import resolve_estimators
 from holdfast.evaluation.off_policy.estimators import Estimator
 from holdfast.evaluation.off_policy.evaluate import evaluate
 from holdfast.evaluation.off_policy.extraction import row_slices
@@ -44,6 +45,13 @@ from holdfast.evaluation.off_policy.reward_predictions import NUM_FOLDS
 
 _EMBEDDING, _PROPENSITY = "embedding", "embedding_propensity"
 _TOLERANCE = 1e-5
+_EVERYTHING: tuple[Estimator, ...] = (
+    MarginalizedInversePropensity(),
+    SelfNormalizedMarginalizedInversePropensity(),
+    OffCEM(),
+)
+ESTIMATORS: Mapping[str, Estimator] = {each.name: each for each in _EVERYTHING}
+"""By name."""
 
 
 def evaluate_many_actions(
@@ -52,7 +60,7 @@ def evaluate_many_actions(
     *,
     behavior: Any,
     embeddings: Any,
-    estimators: Sequence[Estimator] | None = None,
+    estimators: Sequence[Estimator | str] | None = None,
     reward_model: Any = None,
     propensity: str | None = None,
     **asked: Unpack[SharedKeywords],
@@ -72,7 +80,7 @@ def evaluate_many_actions(
         embeddings: of the actions, ``[A]`` or ``[A, d]`` (all dimensions together are one joint embedding),
             or ``EmbeddingByChance``. For OffCEM, clusters: ``[A]``.
         estimators: ``MarginalizedInversePropensity()``, ``SelfNormalizedMarginalizedInversePropensity()``,
-            ``OffCEM()``; None for all that the arguments allow.
+            ``OffCEM()``, or their names; None for all that the arguments allow.
         reward_model: for OffCEM: a ``RewardModel`` to cross-fit; None for ``PairwiseRewardModel`` with these
             clusters; ``False`` for none; or predictions made without these rows, ``[N, A]`` for one
             objective, or a mapping from objectives to them.
@@ -90,15 +98,18 @@ def evaluate_many_actions(
     for given in (evaluation, behavior):
         labels = labels if labels is not None else action_labels(given)
     policies = {
-        name: _all_actions(read_policy(given, name=name, num_rows=len(feedback), actions=labels))
+        name: _all_actions(
+            read_policy(given, name=name, num_rows=len(feedback), actions=labels, index=feedback.index)
+        )
         for name, given in (("evaluation", evaluation), ("behavior", behavior))
     }
+    asked_for = resolve_estimators(estimators, ESTIMATORS)
     num_actions = _same_actions(policies, labels)
     columns = replace(feedback_columns(cast(Keywords, asked)), propensity=_PROPENSITY)
     log = _read_log(feedback, columns, policies, labels, propensity=propensity)
     embedding = _read_embedding(embeddings, labels, num_rows=len(feedback), num_actions=num_actions)
     predictions = None
-    if reward_model is not False and _wants_model(estimators, embedding, log):
+    if reward_model is not False and _wants_model(asked_for, embedding, log):
         predictions = predict_actions(
             feedback,
             log,
@@ -106,6 +117,7 @@ def evaluate_many_actions(
             embedding,
             reward_model,
             columns.context,
+            labels=labels,
             seed=(asked.get("intervals") or Intervals()).seed,
         )
     marginal, wanted = _marginal_frame(feedback, log, policies, embedding, columns)
@@ -113,7 +125,7 @@ def evaluate_many_actions(
         marginal,
         wanted,
         reward_model=False if predictions is None else predictions,
-        estimators=_chosen(estimators, model=predictions is not None),
+        estimators=_chosen(asked_for, model=predictions is not None),
         action=_EMBEDDING,
         propensity=_PROPENSITY,
         rewards=columns.rewards,

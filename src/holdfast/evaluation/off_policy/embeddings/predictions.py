@@ -5,22 +5,22 @@ N rows, A actions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from holdfast.core.arrays import Floats, Ints
+from holdfast.core.arrays import Ints
 from holdfast.core.errors import UserError
 from holdfast.evaluation.off_policy.context_features import learn_encoding
-from holdfast.evaluation.off_policy.cross_fitting import CrossFittedPredictions, cross_fit, fold_of_key
+from holdfast.evaluation.off_policy.cross_fitting import cross_fit, fold_of_key
 from holdfast.evaluation.off_policy.embeddings.embeddings import EmbeddingByChance, FixedEmbedding
 from holdfast.evaluation.off_policy.embeddings.pairwise_model import PairwiseRewardModel
 from holdfast.evaluation.off_policy.extraction import PredictedRewards, row_slices
 from holdfast.evaluation.off_policy.feedback import Feedback
-from holdfast.evaluation.off_policy.policy_probabilities import PolicyProbabilities
-from holdfast.evaluation.off_policy.reward_predictions import NUM_FOLDS
+from holdfast.evaluation.off_policy.policy_probabilities import IndexedRows, PolicyProbabilities
+from holdfast.evaluation.off_policy.reward_predictions import NUM_FOLDS, by_objective
 
 
 def predict_actions(
@@ -31,21 +31,14 @@ def predict_actions(
     reward_model: Any,
     context: Sequence[str],
     *,
+    labels: Sequence[object] | None = None,
     seed: int,
 ) -> dict[str, PredictedRewards]:
     """Predictions of single actions, at the logged one and averaged over the evaluation policy's."""
     if isinstance(embedding, EmbeddingByChance):
         raise UserError("off_cem needs a cluster for each action; give embeddings as an array, not by chance")
     if reward_model is not None and not hasattr(reward_model, "fit"):
-        given = (
-            reward_model if isinstance(reward_model, Mapping) else dict.fromkeys(log.rewards, reward_model)
-        )
-        missing = [name for name in log.rewards if name not in given]
-        if missing or (len(log.rewards) > 1 and not isinstance(reward_model, Mapping)):
-            raise UserError(
-                f"predictions for {list(log.rewards)} are needed; give a mapping with each of them"
-            )
-        tables = {name: np.asarray(given[name]) for name in log.rewards}
+        tables = by_objective(reward_model, log, index=feedback.index, labels=labels)
         return {name: _averaged(table, log.actions, policy, name) for name, table in tables.items()}
     features = learn_encoding([feedback], context).encode(feedback)
     folds = fold_of_key(log.keys, num_folds=NUM_FOLDS, seed=seed)
@@ -66,8 +59,12 @@ def predict_actions(
 
 
 def _averaged(
-    predictions: CrossFittedPredictions | Floats, actions: Ints, policy: PolicyProbabilities, objective: str
+    predictions: Any, actions: Ints, policy: PolicyProbabilities, objective: str
 ) -> PredictedRewards:
+    if isinstance(predictions, PredictedRewards):
+        return predictions
+    if isinstance(predictions, IndexedRows):
+        predictions = predictions.table[predictions.index]
     shape = (len(actions), policy.num_actions)
     if isinstance(predictions, np.ndarray) and predictions.shape != shape:
         raise UserError(f"predictions of {objective!r} have shape {predictions.shape}; they need {shape}")

@@ -14,7 +14,8 @@ import pandas as pd
 from holdfast.core.arrays import Ints
 from holdfast.core.errors import UserError
 from holdfast.evaluation.off_policy.answering import answer
-from holdfast.evaluation.off_policy.asking import read_log
+from holdfast.evaluation.off_policy.asking import labels_of, read_log
+from holdfast.evaluation.off_policy.estimator_names import resolve_estimators
 from holdfast.evaluation.off_policy.estimators import (
     DoublyRobust,
     InversePropensity,
@@ -40,13 +41,25 @@ from holdfast.evaluation.off_policy.trust import ABSTAINS
 EVALUATION = "evaluation"
 LoggersEstimator = NaiveLoggers | BalancedLoggers | WeightedLoggers
 _PROPENSITY = "propensity_of_logger"
+_EVERYTHING: tuple[LoggersEstimator, ...] = (
+    NaiveLoggers(InversePropensity()),
+    NaiveLoggers(SelfNormalizedInversePropensity()),
+    NaiveLoggers(DoublyRobust()),
+    BalancedLoggers(InversePropensity()),
+    BalancedLoggers(SelfNormalizedInversePropensity()),
+    BalancedLoggers(DoublyRobust()),
+    WeightedLoggers(InversePropensity()),
+    WeightedLoggers(DoublyRobust()),
+)
+ESTIMATORS: Mapping[str, LoggersEstimator] = {each.name: each for each in _EVERYTHING}
+"""By name."""
 
 
 def evaluate_several_loggers(
     feedback: pd.DataFrame,
     policy_probabilities: Any,
     reward_model: Any = None,
-    estimators: Sequence[LoggersEstimator] | None = None,
+    estimators: Sequence[LoggersEstimator | str] | None = None,
     *,
     logger: str = "policy",
     propensities: Mapping[object, Any] | None = None,
@@ -59,8 +72,8 @@ def evaluate_several_loggers(
         policy_probabilities: as in ``evaluate``.
         reward_model: as in ``evaluate``; fitted on the rows of all loggers.
         estimators: ``NaiveLoggers``, ``BalancedLoggers`` or ``WeightedLoggers`` around another estimator;
-            None for all three around IPS and (with a model) DR, and the first two around SNIPS; the balanced
-            ones only with ``propensities``.
+            or names such as ``"ips_naive"``; None for all three around IPS and (with a model) DR, and the
+            first two around SNIPS; the balanced ones only with ``propensities``.
         logger: column with the name of the policy that logged a row.
         propensities: by logger, its chance of the logged action in *every* row, whoever logged it: a column
             or an array ``[N]``. Needed for the balanced estimators; None if unknown.
@@ -86,10 +99,13 @@ def evaluate_several_loggers(
     stated: FeedbackColumns = options["columns"]
     frame = feedback.assign(**{_PROPENSITY: own_propensity(feedback, chances, codes, stated.propensity)})
     columns = replace(stated, propensity=_PROPENSITY)
-    log, read = read_log(frame, {EVALUATION: policy_probabilities}, columns, actions=options["actions"])
+    read_from = {EVALUATION: policy_probabilities}
+    log, read = read_log(frame, read_from, columns, actions=options["actions"])
     policy = read[EVALUATION]
-    plan = _plan(frame, log, columns, policy, reward_model, estimators, seed=intervals.seed)
-    labels = label_estimators(_choose(estimators, model=plan.has_model, mixture=chances is not None))
+    wanted = resolve_estimators(estimators, ESTIMATORS)
+    actions = labels_of(read_from, options["actions"])
+    plan = _plan(frame, log, columns, policy, reward_model, wanted, actions, seed=intervals.seed)
+    labels = label_estimators(_choose(wanted, model=plan.has_model, mixture=chances is not None))
     logs = {"own": log}
     if chances is not None:
         logs["mixture"] = replace(log, propensity=mixture_propensity(chances, codes))
@@ -150,6 +166,7 @@ def _plan(
     policy: PolicyProbabilities,
     reward_model: Any,
     estimators: Sequence[LoggersEstimator] | None,
+    labels: Sequence[object] | None,
     *,
     seed: int,
 ) -> ModelPlan:
@@ -171,6 +188,7 @@ def _plan(
         needed=needed,
         all_actions_known=policy.num_actions is not None,
         num_actions=policy.num_actions or 0,
+        labels=labels,
         seed=seed,
     )
 

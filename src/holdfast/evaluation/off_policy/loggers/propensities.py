@@ -14,6 +14,7 @@ import pandas as pd
 from holdfast.core.arrays import Floats, Ints
 from holdfast.core.errors import UserError
 from holdfast.evaluation.off_policy.feedback import numbers
+from holdfast.evaluation.off_policy.row_order import check_row_order
 
 TOLERANCE = 1e-5
 """Relative; chances of one thing from two columns may differ by the rounding of 32-bit numbers, no more."""
@@ -59,6 +60,7 @@ def propensities_of_loggers(
                     f"propensities of {name!r} name column {column!r}, which the feedback does not have"
                 )
             column = numbers(feedback[column])
+        check_row_order(column, feedback.index, what=f"the column of propensities of {name!r}")
         shape = np.shape(column)
         values = numbers(pd.Series(np.asarray(column).ravel(), name=f"propensities of {name}"))
         if shape != (len(feedback),) or not ((values >= 0.0) & (values <= 1.0)).all():

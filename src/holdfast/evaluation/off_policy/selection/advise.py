@@ -19,10 +19,16 @@ from holdfast.core.random import generator
 from holdfast.evaluation.off_policy.asking import read_log
 from holdfast.evaluation.off_policy.estimators import Estimator
 from holdfast.evaluation.off_policy.evaluate import evaluate
+from holdfast.evaluation.off_policy.extraction import PredictedRewards, Predictions
 from holdfast.evaluation.off_policy.feedback import Feedback
 from holdfast.evaluation.off_policy.keywords import Keywords, shared_options
 from holdfast.evaluation.off_policy.poisson_bootstrap import poisson_counts
-from holdfast.evaluation.off_policy.policy_probabilities import PolicyProbabilities, action_labels
+from holdfast.evaluation.off_policy.policy_probabilities import (
+    IndexedRows,
+    PolicyProbabilities,
+    action_labels,
+)
+from holdfast.evaluation.off_policy.reward_predictions import by_objective
 from holdfast.evaluation.off_policy.selection.pseudo_policies import PseudoPolicies, pseudo_policies
 from holdfast.evaluation.off_policy.selection.verdicts import COLUMNS, Errors, Likeness, judge
 from holdfast.evaluation.off_policy.tuning import Tuned
@@ -59,7 +65,7 @@ def advise(
     feedback: pd.DataFrame,
     policy_probabilities: Any,
     reward_model: Any = None,
-    estimators: Sequence[Estimator | Tuned] | None = None,
+    estimators: Sequence[Estimator | Tuned | str] | None = None,
     *,
     behavior: Any,
     share: float = 0.2,
@@ -118,7 +124,10 @@ def advise(
             "the policies are too far apart for so few rows"
         )
         return Advice(pd.DataFrame(columns=list(COLUMNS)), dict.fromkeys(log.rewards, why))
-    every = _Asked(reward_model, estimators, asked, labels)
+    model = reward_model
+    if not (model is None or model is False or hasattr(model, "fit")):
+        model = _tables(by_objective(model, log, index=feedback.index, labels=labels))
+    every = _Asked(model, estimators, asked, labels)
     errors = [_errors_of(each, feedback, log, pseudo, every) for each in splits]
     return _advice(errors, list(log.rewards), _likeness(wanted, logged, pseudo, log, float(lost.mean())))
 
@@ -153,7 +162,7 @@ class _Asked:
     """What every pseudo log is asked."""
 
     reward_model: Any
-    estimators: Sequence[Estimator | Tuned] | None
+    estimators: Sequence[Estimator | Tuned | str] | None
     asked: Keywords
     actions: Sequence[object] | None
 
@@ -172,7 +181,20 @@ class _Asked:
         given = self.reward_model
         if given is None or given is False or hasattr(given, "fit"):
             return given
-        return np.asarray(given)[rows]
+        return {name: table[rows] for name, table in given.items()}
+
+
+def _tables(predictions: Predictions) -> dict[str, Floats]:
+    """Predictions of all actions, ``[N, A]`` by objective."""
+    tables = {}
+    for name, each in predictions.items():
+        if isinstance(each, PredictedRewards):
+            raise UserError(
+                f"the predictions of {name!r} are of one policy, and advice asks about others: give those of "
+                "all actions, [rows, actions]"
+            )
+        tables[name] = each.table[each.index] if isinstance(each, IndexedRows) else each
+    return tables
 
 
 _PROPENSITY, _UNIT = "propensity_of_pseudo_behavior", "unit_of_resample"

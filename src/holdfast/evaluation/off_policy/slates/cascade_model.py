@@ -81,7 +81,7 @@ def fit_cascade_model(
     labels = actions if actions is not None else action_labels(given_earlier)
     if labels is None:
         raise UserError("actions is missing: give the labels of the columns of given_earlier, in their order")
-    policy = read_policy(given_earlier, name="evaluation", num_rows=len(log), actions=labels)
+    policy = read_policy(given_earlier, name="evaluation", num_rows=len(log), actions=labels, index=log.index)
     if policy.num_actions is None:
         raise UserError("given_earlier has one number per row; a model is averaged over all items, [N, A]")
     if policy.num_actions != len(labels):

@@ -5,7 +5,7 @@ N rows, Q slates, K slots.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,19 @@ from holdfast.evaluation.off_policy.slates.weights import FAMILIES
 
 Predicted = dict[str, tuple[Floats, Floats]]
 """By objective, at the logged item and expected, ``[K, Q]`` each."""
+
+_WITHOUT_SETTINGS: tuple[SlateEstimator, ...] = (
+    SlateInversePropensity(),
+    SelfNormalizedSlateInversePropensity(),
+    IndependentInversePropensity(),
+    SelfNormalizedIndependentInversePropensity(),
+    RewardInteractionInversePropensity(),
+    SelfNormalizedRewardInteraction(),
+    CascadeDoublyRobust(),
+    SelfNormalizedCascadeDoublyRobust(),
+)
+ESTIMATORS: Mapping[str, SlateEstimator] = {each.name: each for each in _WITHOUT_SETTINGS}
+"""By name; the pseudo-inverse is not among them, because it has to be told how the log was made."""
 
 
 def read_predictions(given: Any, log: SlateLog, num_rows: int, *, policy: str) -> Predicted:
@@ -80,19 +93,9 @@ def choose_estimators(
                 "fit_cascade_model"
             )
         return list(estimators)
-    everything: list[SlateEstimator] = [
-        SlateInversePropensity(),
-        SelfNormalizedSlateInversePropensity(),
-        IndependentInversePropensity(),
-        SelfNormalizedIndependentInversePropensity(),
-        RewardInteractionInversePropensity(),
-        SelfNormalizedRewardInteraction(),
-        CascadeDoublyRobust(),
-        SelfNormalizedCascadeDoublyRobust(),
-    ]
     chosen = [
         each
-        for each in everything
+        for each in ESTIMATORS.values()
         if all(FAMILIES[each.family] in side.kinds for side in (*policies, behavior))
         and (model or each.needs != "model")
     ]

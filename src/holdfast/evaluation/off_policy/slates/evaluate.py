@@ -36,7 +36,7 @@ def evaluate_slates(
     evaluation: SlateProbabilities,
     *,
     behavior: SlateProbabilities,
-    estimators: Sequence[SlateEstimator] | None = None,
+    estimators: Sequence[SlateEstimator | str] | None = None,
     predictions: Any = None,
     rewards: str | Sequence[str] = "click",
     request: str = "request_id",
@@ -57,8 +57,9 @@ def evaluate_slates(
         evaluation: chances of the logged items under the policy that is asked about.
         behavior: chances of the logged items under the policy that logged. Say of what: a column named
             ``propensity`` does not tell, and kinds are never taken for one another.
-        estimators: which; None for all whose probabilities both policies have (the pseudo-inverse must be
-            asked for, because it has to be told how the log was made).
+        estimators: which, as objects or (but for the pseudo-inverse) by name; None for all whose
+            probabilities both policies have (the pseudo-inverse must be asked for, because it has to be told
+            how the log was made).
         predictions: for cascade-DR, ``PredictedRewards`` with a number per row, or a mapping of them by
             objective, made without having seen these rows; ``fit_cascade_model`` makes some.
         rewards: column or columns of outcomes per slot, one objective each.

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
+from holdfast.evaluation.off_policy.estimator_names import resolve_estimators
 from holdfast.evaluation.off_policy.intervals import Intervals
 from holdfast.evaluation.off_policy.keywords import check_keywords
 from holdfast.evaluation.off_policy.slates.asking import SlateQuestion
+from holdfast.evaluation.off_policy.slates.choosing import ESTIMATORS
 from holdfast.evaluation.off_policy.slates.estimators import SlateEstimator
 from holdfast.evaluation.off_policy.slates.slate_log import SlateColumns
 from holdfast.evaluation.off_policy.trust import Trust
@@ -16,7 +18,7 @@ from holdfast.evaluation.off_policy.trust import Trust
 class SlateKeywords(TypedDict, total=False):
     """Keywords of ``evaluate_slates``, each with the meaning and the default that it has there."""
 
-    estimators: Sequence[SlateEstimator] | None
+    estimators: Sequence[SlateEstimator | str] | None
     rewards: str | Sequence[str]
     request: str
     slot: str
@@ -45,7 +47,7 @@ def slate_question(asked: SlateKeywords, *, function: str, baseline: str | None)
             user=asked.get("user", SlateColumns.user),
         ),
         baseline=baseline,
-        estimators=asked.get("estimators"),
+        estimators=resolve_estimators(asked.get("estimators"), ESTIMATORS),
         utilities=asked.get("utilities") or {},
         intervals=asked.get("intervals") or Intervals(),
         trust=asked.get("trust") or Trust(),

@@ -15,6 +15,7 @@ import pandas as pd
 from holdfast.core.arrays import Bools, Floats
 from holdfast.core.errors import UserError
 from holdfast.evaluation.off_policy.feedback import SMALLEST_PROPENSITY
+from holdfast.evaluation.off_policy.row_order import check_row_order
 from holdfast.evaluation.off_policy.slates.slate_log import SlateLog
 
 TOLERANCE = 1e-5
@@ -139,6 +140,7 @@ def _column(value: Any, frame: pd.DataFrame, kind: str, policy: str) -> Floats:
                 f"{kind}={value!r} of policy {policy!r} names a column that the log does not have"
             )
         value = frame[value]
+    check_row_order(value, frame.index, what=f"{kind} of policy {policy!r}")
     try:
         if isinstance(value, pd.Series):
             values = value.to_numpy(dtype=np.float64, na_value=np.nan)

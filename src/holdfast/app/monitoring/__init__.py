@@ -1,0 +1,1 @@
+"""Watching a log with the model that serves it: the command, the stage and their page."""

@@ -1,0 +1,206 @@
+"""What days are watched against, in the form that travels in a bundle.
+
+N rows of the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from holdfast.app.monitoring.news import KIND, natural_news
+from holdfast.app.monitoring.scored_rows import ScoredRows
+from holdfast.app.monitoring.windows import (
+    calibration_findings,
+    calibration_table,
+    column_findings,
+    windows_of,
+)
+from holdfast.core.errors import UserError
+from holdfast.core.files import read_json, write_json
+from holdfast.monitoring.column_reference import CategoricalReference
+from holdfast.monitoring.finding import Finding
+from holdfast.monitoring.label_free import IsotonicCalibration, fit_isotonic
+from holdfast.monitoring.late_labels import Completion, LateLabels, fit_completion
+from holdfast.monitoring.monitoring_columns import findings_table
+from holdfast.monitoring.reference import Reference
+from holdfast.monitoring.reference_file import load_reference, save_reference
+
+COLUMNS_FOLDER, FINDINGS_FILE, HEADS_FILE = "columns", "findings.parquet", "heads.json"
+FEW_VALUES = 8
+MOST_SLICED = 3
+SAMPLE_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class WatchReference:
+    """What days are watched against.
+
+    Attributes:
+        columns: of features and predictions, as a sketch.
+        findings: on its own days, from which false alarms are calibrated.
+        usual: mean of each prediction.
+        calibrations: from what a head predicts of shares to what happened, by head.
+        completion: how fast returns come in; None where the reference is too short to tell.
+        slices: features of few values.
+        last_day: its last local day, counted from 1970-01-01.
+    """
+
+    columns: Reference
+    findings: list[Finding]
+    usual: Mapping[str, float]
+    calibrations: Mapping[str, IsotonicCalibration]
+    completion: Completion | None
+    slices: list[str]
+    last_day: int
+
+    def without(self, ignored: Sequence[str]) -> WatchReference:
+        """The same, with some columns left out of all comparisons; they stay in the sample for the model."""
+        unknown = sorted(set(ignored) - set(self.columns.columns))
+        if unknown:
+            known = ", ".join(self.columns.columns)
+            raise UserError(f"monitor.ignore names {unknown}, and the reference has {known}")
+        kept = {name: each for name, each in self.columns.columns.items() if name not in ignored}
+        findings = [each for each in self.findings if each.where not in ignored]
+        return replace(self, columns=replace(self.columns, columns=kept), findings=findings)
+
+
+def make_watch_reference(rows: ScoredRows, *, categorical: Sequence[str], zone: str) -> WatchReference:
+    """Remember scored rows; see ``WatchReference``.
+
+    Args:
+        rows: of whole days, with outcomes as far as they were known then; at least one.
+        categorical: features that are categories, whatever their type.
+        zone: time zone of the days.
+
+    Raises:
+        UserError: there are no rows.
+    """
+    if len(rows) == 0:
+        raise UserError("the reference has no rows: nothing can be watched against it; prepare the run again")
+    exact = Reference.from_frame(
+        rows.watched(), categorical=[each for each in categorical if each in rows.features]
+    )
+    columns = exact.sketched(num_sampled=SAMPLE_ROWS)
+    slices = [
+        name
+        for name, each in columns.columns.items()
+        if isinstance(each, CategoricalReference)
+        and 2 <= each.num_distinct <= FEW_VALUES
+        and _varies_in_days(rows, name)
+    ][:MOST_SLICED]
+    windows = windows_of(int(rows.day.min()), int(rows.day.max()) + 1, num_days=1, zone=zone)
+    findings = [
+        finding
+        for window in windows
+        for finding in column_findings(columns, rows.rows(window.holds(rows.day)), window.window)
+    ]
+    # In its own days nothing is new: what is new in later ones is learned from its second half.
+    news = list(natural_news(columns, rows.features, rows.day, windows))
+    told = {each.where for each in news}
+    findings = [each for each in findings if each.kind != KIND or each.where not in told] + news
+    findings += calibration_findings(calibration_table(rows, windows, slices), windows)
+    calibrations = {}
+    for head, outcome in rows.outcomes.items():
+        observed = outcome.observed[outcome.known]
+        if head != "dwell" and 0.0 < observed.sum() < observed.size:
+            calibrations[head] = _thinned(fit_isotonic(outcome.predicted[outcome.known], observed))
+    usual = {str(name): float(rows.predictions[name].mean()) for name in rows.predictions}
+    return WatchReference(
+        columns, findings, usual, calibrations, _completion(rows), slices, int(rows.day.max())
+    )
+
+
+def save_watch_reference(reference: WatchReference, folder: Path) -> None:
+    """Write it below ``folder``, which must not hold another one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_reference(reference.columns, folder / COLUMNS_FOLDER)
+    findings_table(reference.findings).to_parquet(folder / FINDINGS_FILE, index=False)
+    completion = reference.completion
+    write_json(
+        folder / HEADS_FILE,
+        {
+            "format": 1,
+            "usual": dict(reference.usual),
+            "calibrations": {
+                name: {"scores": each.scores.tolist(), "probabilities": each.probabilities.tolist()}
+                for name, each in reference.calibrations.items()
+            },
+            "completion": None
+            if completion is None
+            else {**completion.__dict__, "share": completion.share.tolist()},
+            "slices": reference.slices,
+            "last_day": reference.last_day,
+        },
+    )
+
+
+def load_watch_reference(folder: Path) -> WatchReference:
+    """Read it again.
+
+    Raises:
+        UserError: the bundle has none, or one of a newer layout.
+    """
+    if not (folder / HEADS_FILE).is_file():
+        raise UserError(
+            f"the bundle {folder.parent} holds no reference to watch against: it was exported before there "
+            "was one, or from a run that kept no rows for it. Run it again with stages=[prepare,fit,export]"
+        )
+    told = read_json(folder / HEADS_FILE)
+    if told["format"] != 1:
+        raise UserError(
+            f"{folder} has format {told['format']}; this holdfast reads 1: install the one that wrote it"
+        )
+    found = told["completion"]
+    return WatchReference(
+        columns=load_reference(folder / COLUMNS_FOLDER),
+        findings=findings_of(pd.read_parquet(folder / FINDINGS_FILE)),
+        usual=told["usual"],
+        calibrations={
+            name: IsotonicCalibration(np.array(each["scores"]), np.array(each["probabilities"]))
+            for name, each in told["calibrations"].items()
+        },
+        completion=None if found is None else Completion(**{**found, "share": np.array(found["share"])}),
+        slices=told["slices"],
+        last_day=told["last_day"],
+    )
+
+
+def _varies_in_days(rows: ScoredRows, name: str) -> bool:
+    """Whether a day holds several values of a feature; the day of the week tells no slice of a day."""
+    if name not in rows.features:
+        return False
+    by_day = rows.features[name].astype("string").groupby(rows.day).nunique()
+    return bool(by_day.median() > 1)
+
+
+def _completion(rows: ScoredRows) -> Completion | None:
+    for outcome in rows.outcomes.values():
+        if outcome.age is not None and outcome.delay is not None:
+            labels = LateLabels(rows.day, outcome.age, outcome.delay, outcome.horizon_days)
+            if labels.matured.any() and labels.positive_so_far.any():
+                return fit_completion(labels)
+    return None
+
+
+def _thinned(calibration: IsotonicCalibration) -> IsotonicCalibration:
+    """The same map by the ends of its level stretches alone."""
+    p = calibration.probabilities
+    level = np.r_[False, (p[1:-1] == p[:-2]) & (p[1:-1] == p[2:]), False][: p.size]
+    return IsotonicCalibration(calibration.scores[~level], p[~level])
+
+
+def findings_of(table: pd.DataFrame) -> list[Finding]:
+    """A table of ``findings_table`` as findings again."""
+    found = []
+    for row in table.to_dict("records"):
+        values: dict[str, Any] = {str(name): None if pd.isna(value) else value for name, value in row.items()}
+        low, high = values.pop("effect_low"), values.pop("effect_high")
+        interval = None if low is None or high is None else (low, high)
+        found.append(Finding(**{**values, "interval": interval}))
+    return found

@@ -1,0 +1,131 @@
+"""Windows of whole local days, and what is said about each.
+
+N rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from holdfast.app.monitoring.scored_rows import Outcome, ScoredRows
+from holdfast.core.arrays import Bools, Ints
+from holdfast.monitoring.calibration import CalibrationWatch
+from holdfast.monitoring.finding import Finding
+from holdfast.monitoring.late_labels import Completion, LateLabels, late_label_findings, late_label_table
+from holdfast.monitoring.monitoring_columns import find_in_columns
+from holdfast.monitoring.pair import Place
+from holdfast.monitoring.reference import Reference
+from holdfast.monitoring.structure import Window
+
+
+@dataclass(frozen=True)
+class Days:
+    """A window of whole local days.
+
+    Attributes:
+        first: its first day, counted from 1970-01-01.
+        num_days: how many.
+        zone: time zone of the days.
+    """
+
+    first: int
+    num_days: int
+    zone: str
+
+    @property
+    def window(self) -> Window:
+        """Its moments."""
+        return Window(
+            start=midnight(self.first, self.zone), end=midnight(self.first + self.num_days, self.zone)
+        )
+
+    def holds(self, day: Ints) -> Bools:
+        """Which rows are of it, ``[N]``."""
+        return np.asarray((day >= self.first) & (day < self.first + self.num_days))
+
+
+def midnight(day: int, zone: str) -> pd.Timestamp:
+    """The moment on which a local day begins, in its zone."""
+    return pd.Timestamp(day, unit="D").tz_localize(zone, nonexistent="shift_forward", ambiguous=True)
+
+
+def windows_of(first: int, end: int, *, num_days: int, zone: str) -> list[Days]:
+    """Whole windows from ``first`` to before ``end``; days left over at the end are too few for one."""
+    return [Days(day, num_days, zone) for day in range(first, end - num_days + 1, num_days)]
+
+
+def column_findings(reference: Reference, rows: ScoredRows, window: Window | None) -> list[Finding]:
+    """Features and predictions of one window beside the reference."""
+    places: dict[str, Place] = dict.fromkeys(map(str, rows.predictions), "prediction")
+    return list(find_in_columns(reference, rows.watched(), places=places, window=window))
+
+
+def calibration_table(rows: ScoredRows, windows: Sequence[Days], slices: Sequence[str]) -> pd.DataFrame:
+    """Predicted over observed by head, window and slice; see ``CalibrationWatch.table``."""
+    parts = [
+        _watch_of(head)
+        .table(
+            outcome.predicted,
+            outcome.observed,
+            users=rows.user,
+            days=window_code(rows.day, windows),
+            known=outcome.known,
+            slices={name: _told_apart(rows.features[name]) for name in slices if name in rows.features},
+        )
+        .assign(head=head)
+        for head, outcome in rows.outcomes.items()
+        if len(rows)
+    ]
+    kept = [part for part in parts if len(part)]
+    return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=["head", "day", "slice", "n"])
+
+
+def calibration_findings(table: pd.DataFrame, windows: Sequence[Days]) -> Iterator[Finding]:
+    """The table as findings, each with its window."""
+    if not windows or table.empty:
+        return
+    for head, part in table.groupby("head", sort=False):
+        watch = _watch_of(str(head))
+        for finding in watch.findings(part[part["n"] > 0], zone=windows[0].zone):
+            yield _in_window(finding, windows[0])
+
+
+def late_table(
+    outcome: Outcome, rows: ScoredRows, windows: Sequence[Days], completion: Completion
+) -> pd.DataFrame:
+    """Matured and expected outcomes by day; see ``late_label_table``."""
+    assert outcome.age is not None and outcome.delay is not None
+    labels = LateLabels(rows.day, outcome.age, outcome.delay, outcome.horizon_days)
+    return late_label_table(labels, outcome.predicted, users=rows.user, completion=completion)
+
+
+def late_findings(table: pd.DataFrame, head: str, zone: str) -> list[Finding]:
+    """Of days that are too young for a calibration of matured rows."""
+    young = table[table["matured"] == 0]
+    return late_label_findings(young, head=head, zone=zone) if len(young) else []
+
+
+def window_code(day: Ints, windows: Sequence[Days]) -> Ints:
+    """The first day of each row's window, ``[N]``."""
+    first, num_days = windows[0].first, windows[0].num_days
+    return np.asarray(first + (day - first) // num_days * num_days)
+
+
+def _in_window(finding: Finding, like: Days) -> Finding:
+    if finding.start is None or like.num_days == 1:
+        return finding
+    return replace(finding, end=finding.start + pd.DateOffset(days=like.num_days))
+
+
+def _watch_of(head: str) -> CalibrationWatch:
+    # The null of the calibration error is drawn for every slice of every day: too slow to watch with.
+    return CalibrationWatch(head=head, outcome="amount" if head == "dwell" else "share", null_draws=0)
+
+
+def _told_apart(column: pd.Series) -> pd.Series:
+    """Values as text, missing ones left missing."""
+    return column.astype("string").astype(object).where(column.notna(), None)

@@ -1,0 +1,197 @@
+"""How much a model's predictions hang on a column that has moved: significant is not harmful.
+
+N rows of the reference, M of the window, U users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.stats import t as student
+
+from holdfast.core.arrays import Floats, Ints
+from holdfast.core.random import generator
+from holdfast.evaluation import checks
+from holdfast.monitoring.moved_column import moved_like
+
+Predict = Callable[[pd.DataFrame], ArrayLike]
+"""From rows to what is valued of each: an expected outcome or a fused score, finite, ``[N]``."""
+
+
+@dataclass(frozen=True)
+class Harm:
+    """What the change of one column does to what the model predicts.
+
+    Attributes:
+        column: its name.
+        usual: mean absolute prediction on the reference.
+        shift: change of the mean prediction, in its unit: what the model now expects to be better or worse.
+        shift_low: lower end of its interval.
+        shift_high: upper end.
+        moved: mean absolute change of a row's prediction, beyond what two samples of the reference differ by.
+        moved_low: lower end of its interval; 0 or more.
+        moved_high: upper end.
+        num_rows: rows of the reference that were scored.
+        note: what a reader must know; empty where nothing.
+    """
+
+    column: str
+    usual: float
+    shift: float
+    shift_low: float
+    shift_high: float
+    moved: float
+    moved_low: float
+    moved_high: float
+    num_rows: int
+    note: str = ""
+
+    @property
+    def relative(self) -> float:
+        """``moved`` as a share of the usual prediction; 0 where nothing moved."""
+        return self.moved / self.usual if self.usual > 0.0 else 0.0
+
+    @property
+    def relative_low(self) -> float:
+        """Lower end of ``relative``: what is compared with what one tolerates."""
+        return self.moved_low / self.usual if self.usual > 0.0 else 0.0
+
+    @property
+    def relative_high(self) -> float:
+        """Upper end of ``relative``."""
+        return self.moved_high / self.usual if self.usual > 0.0 else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class HarmEstimator:
+    r"""Moves one column of the reference to where it is now, and looks at what the model makes of it.
+
+    .. math:: \mathrm{moved} = \frac{1}{N} \sum_i |f(x_i^{c \to T(c)}) - f(x_i)|
+              - \mathrm{E} \frac{1}{N} \sum_i |f(x_i^{c \to T_0(c)}) - f(x_i)|
+
+    T moves as few values as little as the change of the column's distribution allows (``moved_like``); T_0
+    moves it to fresh samples of the reference as large as the window, which is what chance does. A column
+    that the model does not use has exactly 0 in all. It is a bound on trust, not a loss: what follows a real
+    change of the world may be predicted rightly, what follows a broken sensor is not, and only labels tell.
+
+    Attributes:
+        max_rows: rows of the reference that are scored, at least 10; drawn by the seed where there are more.
+        num_samples: samples of the reference that give the level of chance, and of the window that say how
+            sure it is, at least 2 of each.
+        level: of the intervals, in (0, 1).
+        seed: of all draws.
+    """
+
+    max_rows: int = 2000
+    num_samples: int = 5
+    level: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.max_rows < 10:
+            raise ValueError(f"max_rows is {self.max_rows}; at least 10 rows are needed")
+        if self.num_samples < 2:
+            raise ValueError(f"num_samples is {self.num_samples}; chance needs at least 2 samples")
+        if not 0.0 < self.level < 1.0:
+            raise ValueError(f"level is {self.level}; it must lie between 0 and 1, as 0.95 does")
+
+    def estimate(
+        self,
+        predict: Predict,
+        *,
+        reference: pd.DataFrame,
+        current: pd.DataFrame,
+        column: str,
+        users: ArrayLike | None = None,
+    ) -> Harm | None:
+        """The harm of one column's change.
+
+        Args:
+            predict: the model.
+            reference: rows that it is to be judged on, with every column that it needs, ``[N, ...]``.
+            current: rows of the window, ``[M, ...]``; a column that is not in it counts as all missing.
+            column: of ``reference``.
+            users: integer code of each reference row's user, ``[N]``; rows count as independent when None.
+
+        Returns:
+            None where reference or window have no rows.
+
+        Raises:
+            ValueError: the reference has no such column, or the model gives not one finite number a row.
+        """
+        if column not in reference:
+            raise ValueError(
+                f"the reference has no column {column!r}; it has {', '.join(map(str, reference))}"
+            )
+        if len(reference) == 0 or len(current) == 0:
+            return None
+        draw = generator(self.seed, "harm", column)
+        rows = np.sort(draw.permutation(len(reference))[: self.max_rows])
+        frame = reference.iloc[rows].reset_index(drop=True)
+        user = np.arange(rows.size) if users is None else np.asarray(users)[rows]
+        user = checks.codes(user, name="users", num_rows=rows.size)
+        before = _scores(predict, frame)
+        now = current[column] if column in current else pd.Series([None] * len(current), dtype=object)
+        change = self._change(predict, frame, column, now, before, draw)
+        whole = reference[column].reset_index(drop=True)
+        by_chance, again = [], []
+        for _ in range(self.num_samples):
+            sample = whole.iloc[draw.integers(len(whole), size=len(current))]
+            by_chance.append(self._change(predict, frame, column, sample, before, draw))
+            sample = now.iloc[draw.integers(len(now), size=len(now))]
+            again.append(self._change(predict, frame, column, sample, before, draw))
+        chance, resampled = np.stack(by_chance), np.stack(again)
+        # The reference is a sample too: its own luck comes on top of the window's.
+        luck = len(current) / len(reference)
+        shift = self._interval(change, chance, resampled, user, luck)
+        size = self._interval(np.abs(change), np.abs(chance), np.abs(resampled), user, luck)
+        note = "" if column in current else "the column is not there: taken as all missing"
+        usual = float(np.abs(before).mean())
+        moved = (max(size[0], 0.0), max(size[1], 0.0), max(size[2], 0.0))
+        return Harm(column, usual, *shift, *moved, num_rows=rows.size, note=note)
+
+    def _change(
+        self,
+        predict: Predict,
+        frame: pd.DataFrame,
+        column: str,
+        toward: pd.Series,
+        before: Floats,
+        draw: np.random.Generator,
+    ) -> Floats:
+        moved = frame.assign(**{column: moved_like(frame[column], toward, draw=draw)})
+        return _scores(predict, moved) - before
+
+    def _interval(
+        self, change: Floats, chance: Floats, resampled: Floats, users: Ints, luck: float
+    ) -> tuple[float, float, float]:
+        """Mean of ``change`` ``[N]`` beyond ``chance`` ``[R, N]``: users, window and reference all vary."""
+        values = change - chance.mean(axis=0)
+        mean = float(values.mean())
+        by_user = np.bincount(np.unique(users, return_inverse=True)[1], values - mean)
+        number, samples = by_user.size, chance.shape[0]
+        rows = float((by_user**2).sum()) * number / max(number - 1, 1) / values.size**2
+        window = float(resampled.mean(axis=1).var(ddof=1))
+        window += float(chance.mean(axis=1).var(ddof=1)) * (luck + 1.0 / samples)
+        quantile = 0.5 + self.level / 2.0
+        half = np.hypot(
+            student.ppf(quantile, samples - 1) * np.sqrt(window),
+            student.ppf(quantile, max(number - 1, 1)) * np.sqrt(rows),
+        )
+        return mean, mean - float(half), mean + float(half)
+
+
+def _scores(predict: Predict, frame: pd.DataFrame) -> Floats:
+    scores = np.asarray(predict(frame), dtype=np.float64)
+    if scores.shape != (len(frame),):
+        raise ValueError(
+            f"predict gave shape {scores.shape} for {len(frame)} rows; one number a row is needed"
+        )
+    if not np.isfinite(scores).all():
+        bad = int((~np.isfinite(scores)).sum())
+        raise ValueError(f"predict gave {bad} values that are NaN or infinite among {scores.size}")
+    return scores

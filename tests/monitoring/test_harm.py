@@ -1,0 +1,85 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from holdfast.monitoring.harm import HarmEstimator
+
+
+def model(frame):
+    return 1 / (1 + np.exp(-(frame["used"].fillna(0.0) - 1.0)))
+
+
+def frames(shift=0.0, rows=3000):
+    rng = np.random.default_rng(0)
+    before = pd.DataFrame({"used": rng.normal(size=rows), "idle": rng.normal(size=rows)})
+    after = pd.DataFrame({"used": rng.normal(shift, 1, size=rows), "idle": rng.normal(5, 9, size=rows)})
+    return before, after
+
+
+def test_a_column_that_the_model_does_not_use_does_no_harm_at_all():
+    before, after = frames()
+    found = HarmEstimator().estimate(model, reference=before, current=after, column="idle")
+    assert (found.shift, found.moved, found.moved_low, found.moved_high) == (0.0, 0.0, 0.0, 0.0)
+
+
+def test_a_shift_is_what_the_model_makes_of_it():
+    many = np.random.default_rng(9).normal(size=400_000)
+    truth = float((1 / (1 + np.exp(-many)) - 1 / (1 + np.exp(1 - many))).mean())
+    shift, moved = 0, 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        before = pd.DataFrame({"used": rng.normal(size=600)})
+        after = pd.DataFrame({"used": rng.normal(1, 1, size=400)})
+        found = HarmEstimator(seed=seed).estimate(model, reference=before, current=after, column="used")
+        shift += found.shift_low <= truth <= found.shift_high
+        # All go up: the mean absolute change is that of the mean, less what chance moves.
+        moved += 0.8 * truth < found.moved <= 1.2 * truth
+        assert found.relative_low > 0.2
+    assert shift >= 53
+    assert moved >= 53
+
+
+def test_no_shift_is_not_harmful_more_often_than_chance():
+    harmful = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        before = pd.DataFrame({"used": rng.normal(size=600)})
+        after = pd.DataFrame({"used": rng.normal(size=300)})
+        found = HarmEstimator(seed=seed).estimate(model, reference=before, current=after, column="used")
+        harmful += found.relative_low > 0.05
+    assert harmful == 0
+
+
+def test_a_stuck_sensor_moves_rows_though_hardly_the_mean():
+    before, after = frames()
+    stuck = after.assign(used=0.0)
+    found = HarmEstimator().estimate(model, reference=before, current=stuck, column="used")
+    assert found.moved_low > 3 * abs(found.shift)
+    assert found.relative_low > 0.3
+
+
+def test_a_column_that_is_gone_counts_as_missing():
+    before, after = frames()
+    gone = after.drop(columns="used")
+    found = HarmEstimator().estimate(model, reference=before, current=gone, column="used")
+    assert "not there" in found.note
+    assert found.relative_low > 0.3
+
+
+def test_users_widen_the_interval():
+    before, after = frames(shift=0.5, rows=1000)
+    apart = HarmEstimator().estimate(model, reference=before, current=after, column="used")
+    users = np.argsort(np.argsort(before["used"])) // 50
+    together = HarmEstimator().estimate(model, reference=before, current=after, column="used", users=users)
+    assert together.moved_high - together.moved_low > apart.moved_high - apart.moved_low
+
+
+def test_bad_input():
+    before, after = frames(rows=20)
+    assert HarmEstimator().estimate(model, reference=before, current=after[:0], column="used") is None
+    with pytest.raises(ValueError, match="no column 'else'"):
+        HarmEstimator().estimate(model, reference=before, current=after, column="else")
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        HarmEstimator().estimate(lambda f: f["used"] * np.nan, reference=before, current=after, column="used")
+    with pytest.raises(ValueError, match="max_rows is 3"):
+        HarmEstimator(max_rows=3)

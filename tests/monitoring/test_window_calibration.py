@@ -1,0 +1,98 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from holdfast.monitoring.alarm_control import raised
+from holdfast.monitoring.counts import bin_counts, jensen_shannon
+from holdfast.monitoring.finding import Finding
+from holdfast.monitoring.window_calibration import fit_finding_null
+
+START = pd.Timestamp("2025-01-06", tz="UTC")
+
+
+def finding(number, statistic, where="x", kind="jensen_shannon", rows=500, **fields):
+    start = START + pd.Timedelta(days=number)
+    return Finding(where=where, kind=kind, start=start, statistic=statistic, n_current=rows, **fields)
+
+
+def chunks_of(rng, *, num_columns=20, rows=500, num_chunks=20):
+    """Jensen-Shannon distances of iid chunks to the first ten together ``[T, S]``."""
+    found = np.empty((num_chunks, num_columns))
+    for column in range(num_columns):
+        values = rng.normal(size=(num_chunks, rows))
+        edges = np.histogram_bin_edges(values[:10], bins="doane")
+        counts = [bin_counts(np.sort(chunk), edges) for chunk in values]
+        outside = [np.r_[each, rows - each.sum()] for each in counts]
+        reference = np.sum(outside[:10], axis=0)
+        found[:, column] = [jensen_shannon(reference, each) for each in outside]
+    return found
+
+
+def test_iid_chunks_alarm_as_often_as_was_asked_for():
+    """Mean +- 3 sd of the reference's chunks, as a peer does it, alarms in 50 to 85 % of iid chunks."""
+    rng = np.random.default_rng(0)
+    sigma, ours = [], []
+    for seed in range(16):
+        values = chunks_of(rng)
+        past, future = values[:10], values[10:]
+        sigma.append((np.abs(future - past.mean(axis=0)) > 3 * past.std(axis=0)).any(axis=1))
+        findings = [finding(t, values[t, s], where=f"x{s:02}") for t in range(20) for s in range(20)]
+        null = fit_finding_null(findings[:200], season="none", rehearsals=10, seed=seed)
+        p_values = np.array([each.p_value for each in null.calibrated(findings[200:])]).reshape(10, 20)
+        ours.append([raised(row, rate=0.05, control="holm").any() for row in p_values])
+    by_replay = np.mean(ours, axis=1)
+    half = 2.95 * by_replay.std(ddof=1) / np.sqrt(16)
+    assert 0.5 <= np.mean(sigma) <= 0.85
+    assert by_replay.mean() - half <= 0.05
+    assert by_replay.mean() <= 0.05 + half
+
+
+def test_a_shift_of_one_column_is_found_among_twenty():
+    rng = np.random.default_rng(1)
+    values = chunks_of(rng, num_chunks=12)
+    values[11, 7] *= 3.0
+    findings = [finding(t, values[t, s], where=f"x{s:02}") for t in range(12) for s in range(20)]
+    null = fit_finding_null(findings[:200], season="none", rehearsals=20)
+    p_values = np.array([each.p_value for each in null.calibrated(findings[220:])])
+    assert np.flatnonzero(raised(p_values, rate=0.05, control="holm")).tolist() == [7]
+
+
+def test_windows_of_few_rows_are_noisier_and_not_drifted():
+    rng = np.random.default_rng(2)
+    past = [finding(t, 0.1 * np.exp(0.2 * rng.normal())) for t in range(20)]
+    null = fit_finding_null(past, season="none")
+    large, small = (null.calibrated([finding(20, 0.3, rows=rows)])[0].p_value for rows in (500, 50))
+    assert large < 1e-3
+    assert small > 0.2
+
+
+def test_others_are_judged_by_their_effect_on_both_sides():
+    rng = np.random.default_rng(3)
+    past = [finding(t, 1.0, kind="calibration_ratio", effect=0.1 + 0.05 * rng.normal()) for t in range(20)]
+    null = fit_finding_null(past, season="none")
+    usual, low, high = (
+        null.calibrated([finding(20, 1.0, kind="calibration_ratio", effect=effect, severity="large")])[0]
+        for effect in (0.1, -0.3, 0.5)
+    )
+    assert usual.p_value > 0.5
+    assert usual.severity == "none"
+    assert max(low.p_value, high.p_value) < 1e-3
+    assert low.severity == "large"
+
+
+def test_without_a_history_a_finding_keeps_its_own_p_value():
+    past = [finding(t, 0.0, kind="missing_rate", effect=0.0) for t in range(14)]
+    past += [finding(t, 0.1 + 0.01 * (t % 3)) for t in range(14)]
+    null = fit_finding_null(past)
+    never = finding(14, 0.2, kind="missing_rate", effect=0.2, p_value=1e-30)
+    unseen = finding(14, 0.2, where="new", p_value=0.3)
+    timeless = Finding(where="x", kind="jensen_shannon", statistic=0.1, p_value=0.4)
+    assert [each.p_value for each in null.calibrated([never, unseen, timeless])] == [1e-30, 0.3, 0.4]
+    assert null.calibrated([]) == []
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="at least 4"):
+        fit_finding_null([finding(0, 0.1)])
+    with pytest.raises(ValueError, match="weekday or none"):
+        fit_finding_null([], season="month")
