@@ -24,8 +24,8 @@ class KolmogorovSmirnov:
     """The largest difference of the two distribution functions; blind to how far values moved.
 
     With an exact reference scipy's statistic and p-value. With a sketch the largest difference at a knot,
-    which is short of the true one by no more than the share of a cell; its p-value is then too large, never
-    too small.
+    which is short of the true one by no more than the share of a cell; its p-value is then too large,
+    but for values that differ by less than the sketch's 24 bits.
 
     Attributes:
         slight: distance called slight.
