@@ -10,6 +10,7 @@ from typing import Any
 from holdfast.app.console import ProgressLine
 from holdfast.app.manifest import code_version_text
 from holdfast.app.metrics_file import flat, write_stress
+from holdfast.app.prepared_run import PreparedRun
 from holdfast.app.run import Run
 from holdfast.app.stressing import sayings as told
 from holdfast.app.stressing.building import scene_of, sliced_features
@@ -22,6 +23,7 @@ from holdfast.app.stressing.suite import Scenario, Suite, fitting_suite
 from holdfast.app.stressing.summary import summary_of
 from holdfast.app.stressing.tables import StressTables
 from holdfast.app.stressing.world_window import drifted_world
+from holdfast.app.stressing.yardstick import yardstick_of
 from holdfast.core.files import write_json
 from holdfast.data.log import local_day
 from holdfast.models.ranker import Ranker
@@ -38,7 +40,9 @@ def stress_run(run: Run) -> None:
         known = known_users(scene.clean.rows["user_id"], scene.window.user)
         worlds = drifted_world(plan, prepared, known)
         last_train_day = local_day(prepared.bounds["train"].end, prepared.card.time_zone) - 1
-        successors = days_of_successors(plan.stress.retrained, last_train_day=last_train_day)
+        successors = days_of_successors(
+            plan.stress.retrained, last_train_day=last_train_day, prefix=plan.stress.prefix
+        )
         later_days = days_of_later_folds(scene, plan, prepared, known)
     suite = fitting_suite(plan.ladders, plan.stress, scene.clean, in_world=worlds is not None)
     slices = sliced_features(scene.clean, plan.stress.slices)
@@ -60,9 +64,15 @@ def stress_run(run: Run) -> None:
         )
     _forget_others(run, fingerprint)
     evidence = Evidence(results, scene.resampler, last_train_day)
+    yardstick = yardstick_of(
+        evidence, scene, data=prepared.summary["fingerprint"], windows=windows_of(prepared)
+    )
     tables = StressTables(evidence, plan.evaluation.level, successors)
-    metrics = tables.metrics()
-    summary = {"fingerprint": judged, **summary_of(evidence, level=plan.evaluation.level)}
+    metrics = {
+        name: {**each, "suite_fingerprint": yardstick.fingerprint} for name, each in tables.metrics().items()
+    }
+    told_of = summary_of(evidence, yardstick=yardstick, level=plan.evaluation.level)
+    summary = {"fingerprint": judged, **told_of}
     run.save_tables(tables.by_name())
     write_json(folder.stress / f"{plan.stress.prefix}.json", summary)
     write_stress(folder, metrics, prefix=plan.stress.prefix, fingerprint=judged)
@@ -71,6 +81,12 @@ def stress_run(run: Run) -> None:
         run.console.say("stress", line_of_text)
     for warning in told.doubts(summary):
         run.console.warn("stress", warning)
+
+
+def windows_of(prepared: PreparedRun) -> dict[str, dict[str, Any]]:
+    """Bounds of the window that the reference is fitted on, and of the judged one."""
+    windows = prepared.summary["windows"]
+    return {name: windows[name]["window"] for name in ("train", "test")}
 
 
 def run_fingerprint(run: Run, scene: Scene, ranker: Ranker) -> str:
