@@ -176,7 +176,7 @@ def _check_suites(runs: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
     """Refuse numbers that were not measured alike, and those of suites that nothing is chosen by."""
     for name in (each.removeprefix("-") for each in names):
         if any(run["metrics"][name].get("held_out") for run in runs):
-            raise UserError(f"{name} comes from a held-out suite: a front chooses, and nothing is chosen by it")
+            raise UserError(f"{name} comes from a held-out suite, and nothing is chosen by it: no front")
         check_alike(name, {Path(run["about"]["run"]): run["metrics"][name] for run in runs})
 
 
