@@ -78,6 +78,4 @@ def _measured_on(folder: Path, prefix: str) -> dict[str, Any]:
     if (run.prepared / SUMMARY_FILE).is_file():
         window = "validation" if prefix == "validation" else "test"
         found["window"] = {window: PreparedRun(run.prepared).summary["windows"][window]["window"]}
-    if run.config_file.is_file():
-        found["horizon_days"] = run.saved_config().get("horizon_days")
     return found

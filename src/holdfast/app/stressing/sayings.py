@@ -56,7 +56,7 @@ def after(summary: Mapping[str, Any]) -> Iterator[str]:
             yield f"worst for {output}: {scenario['name']}, lift {scenario['lift']:.1f}"
     for output, each in summary["half_life"].items():
         if each is not None and each["days"] is not None and each["reached"]:
-            yield f"half-life of {output}: {each['days']:.1f} days ({each['note']})"
+            yield f"half-life of {output}: {each['days']:.1f} days after training ({each['note']})"
     cost = summary["cost"]
     ratio = "" if cost["ratio"] is None else f", {cost['ratio']:.2f} times that"
     yield (

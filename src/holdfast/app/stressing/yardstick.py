@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +58,7 @@ def yardstick_of(
         "score_version": SCORE_VERSION,
         "suite": suite.settings.name,
         "held_out": suite.settings.held_out,
-        "ladders": {name: repr(drift) for name, drift in ladders.items()},
+        "ladders": {name: _settings_of(drift) for name, drift in ladders.items()},
         "severities": [int(each) for each in suite.settings.severities],
         "seeds": [int(each) for each in suite.settings.seeds],
         "worlds_run_again_for": [name for name, each in ladders.items() if isinstance(each, WorldDrift)],
@@ -70,7 +71,7 @@ def yardstick_of(
         "reference": {
             "version": REFERENCE_VERSION,
             "pseudo_rows": PSEUDO_COUNT,
-            "fusion": repr(scene.reference_fusion),
+            "fusion": _settings_of(scene.reference_fusion),
         },
         "judged_outputs": dict(evidence.quality_of),
         "scored_outputs": list(evidence.outputs),
@@ -101,6 +102,11 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = 
             yield from differences(first, second, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key} ({_words(first)} against {_words(second)})"
+
+
+def _settings_of(component: object) -> str:
+    """Its class and settings; the class alone where it tells no settings, never a place in memory."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(component))
 
 
 def _words(value: Any) -> str:
