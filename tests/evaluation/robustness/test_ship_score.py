@@ -210,6 +210,9 @@ def test_what_the_score_before_this_one_punished_is_not_punished() -> None:
     # Better on the first day alone: the line through the days got steeper by it.
     flat, first_day = (evidence(10, 10, 10, days=(start, 10.0, 10.0, 10.0)) for start in (10.0, 18.0))
     assert value(first_day) == value(flat) == 10.0
+    # The counterexample of decision record 13: the clean lift holds that day too. The first version gave 7.15.
+    assert value(evidence(12, 10, days=(18.0, 10.0, 10.0, 10.0))) == pytest.approx(10.5)
+    assert value(evidence(10, 10, days=(10.0, 10.0, 10.0, 10.0))) == pytest.approx(10.0)
     # Better in clean conditions alone: it was charged twice, by the average and by the line of the days.
     clean = evidence(18, 10, 10, days=(10.0, 10.0, 10.0, 10.0))
     assert value(clean) >= value(flat)
