@@ -220,11 +220,13 @@ def test_a_run_stressed_before_numbers_carried_fingerprints_is_to_be_stressed_ag
 
 
 @pytest.mark.parametrize(
-    "words", [["robust/ensemble=several"], ["robust/averaging=swa"]], ids=["ensemble", "averaging"]
+    "words",
+    [["robust/ensemble=several", "robust.ensemble.members=2"], ["robust/averaging=swa"]],
+    ids=["ensemble", "averaging"],
 )
 def test_several_models_as_one_and_averaged_weights_are_stressed_like_any_other(new_run, words):
     only = ["stress.only=[missing_at_random]", "stress.severities=[5]", "evaluation.num_resamples=0"]
-    run = new_run([*words, "trainer.max_epochs=3", STAGES, *only])
+    run = new_run([*words, "stages=[prepare,fit,evaluate,stress]", *only])
     score = summary(run)["ship_score"]
     assert np.isfinite(score["value"])
     assert set(score["by_output"]) == {"click", "dwell", "retention", "ranking"}

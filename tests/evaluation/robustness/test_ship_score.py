@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from holdfast.evaluation.robustness.ship_score import (
@@ -96,6 +96,7 @@ def test_a_better_clean_model_is_not_punished_for_falling_further() -> None:
 
 
 LIFT = st.floats(-100, 100)
+AT_ANY_PACE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 RATIO = st.floats(-4, 4)
 
 
@@ -141,13 +142,14 @@ def raised(found: OutputEvidence, *, clean: float, rungs: list[float], days: lis
     return replace(found, clean_lift=found.clean_lift + clean, lifts=lifts, day_lift=found.day_lift + by_day)
 
 
-def value(found: OutputEvidence, **settings: float) -> float:
-    return float(ship_score_of_output(found, **settings).value[0])
+def value(found: OutputEvidence, **weights: float) -> float:
+    return float(ship_score_of_output(found, **weights).value[0])
 
 
 GAIN = st.one_of(st.just(0.0), st.floats(0, 50))
 
 
+@AT_ANY_PACE
 @given(
     random_evidence(), GAIN, st.lists(GAIN, min_size=20, max_size=20), st.lists(GAIN, min_size=7, max_size=7)
 )
@@ -159,6 +161,7 @@ def test_a_model_that_is_nowhere_worse_never_scores_lower(
         assert value(better, worst_weight=weight) >= value(found, worst_weight=weight) - 1e-9
 
 
+@AT_ANY_PACE
 @given(random_evidence(), st.integers(0, 6), st.floats(0, 50))
 def test_a_better_day_never_lowers_the_score_not_even_the_first(
     found: OutputEvidence, day: int, more: float
@@ -167,6 +170,7 @@ def test_a_better_day_never_lowers_the_score_not_even_the_first(
     assert value(raised(found, clean=0.0, rungs=[0.0] * 20, days=days)) >= value(found) - 1e-9
 
 
+@AT_ANY_PACE
 @given(random_evidence(), st.floats(-50, 50))
 def test_a_model_that_is_better_everywhere_by_so_much_scores_so_much_higher(
     found: OutputEvidence, more: float
@@ -175,6 +179,7 @@ def test_a_model_that_is_better_everywhere_by_so_much_scores_so_much_higher(
     assert value(better) == pytest.approx(value(found) + more, abs=1e-9)
 
 
+@AT_ANY_PACE
 @given(random_evidence())
 def test_nothing_but_the_clean_lift_adds_points_and_the_parts_add_up(found: OutputEvidence) -> None:
     score = ship_score_of_output(found)
@@ -184,6 +189,7 @@ def test_nothing_but_the_clean_lift_adds_points_and_the_parts_add_up(found: Outp
     assert value(found) <= float(found.clean_lift[0]) + 1e-9
 
 
+@AT_ANY_PACE
 @given(random_evidence(num_columns=3))
 def test_resamples_are_scored_like_values(found: OutputEvidence) -> None:
     whole = ship_score_of_output(found)
@@ -210,7 +216,7 @@ def test_what_the_score_before_this_one_punished_is_not_punished() -> None:
     # Better on the first day alone: the line through the days got steeper by it.
     flat, first_day = (evidence(10, 10, 10, days=(start, 10.0, 10.0, 10.0)) for start in (10.0, 18.0))
     assert value(first_day) == value(flat) == 10.0
-    # The counterexample of decision record 13: the clean lift holds that day too. The first version gave 7.15.
+    # The counterexample of record 13: the clean lift holds that day too. The first version gave 7.15.
     assert value(evidence(12, 10, days=(18.0, 10.0, 10.0, 10.0))) == pytest.approx(10.5)
     assert value(evidence(10, 10, days=(10.0, 10.0, 10.0, 10.0))) == pytest.approx(10.0)
     # Better in clean conditions alone: it was charged twice, by the average and by the line of the days.
