@@ -30,7 +30,7 @@ def write_monitor(folder: RunFolder, metrics: Metrics) -> None:
     _write(folder, {"monitor": metrics})
 
 
-def write_stress(folder: RunFolder, metrics: Metrics, *, prefix: str, fingerprint: str) -> None:
+def write_stress(folder: RunFolder, metrics: Metrics, *, prefix: str, fingerprint: str) -> list[str]:
     """Write what a suite measured, beside what the other stages and the other suites last said.
 
     Args:
@@ -39,8 +39,11 @@ def write_stress(folder: RunFolder, metrics: Metrics, *, prefix: str, fingerprin
         prefix: of their names, such as ``stress`` or ``stress_held_out``.
         fingerprint: of model, data and settings; results of other suites with another one are dropped, and so
             are those that an older version of the score left.
+
+    Returns:
+        Prefixes of the suites whose results were dropped.
     """
-    told, kept = _told(folder), dict[str, Mapping[str, Any]]()
+    told, kept, dropped = _told(folder), dict[str, Mapping[str, Any]](), []
     for other in prefixes_in(folder):
         record = read_json(folder.stress / f"{other}.json")
         if other == prefix:
@@ -49,7 +52,9 @@ def write_stress(folder: RunFolder, metrics: Metrics, *, prefix: str, fingerprin
             kept |= {name: each for name, each in told.items() if name.startswith(f"{other}/")}
         else:
             (folder.stress / f"{other}.json").unlink()
+            dropped.append(other)
     _write(folder, {"stress": {**kept, **metrics}})
+    return dropped
 
 
 def _write(folder: RunFolder, made: Mapping[str, Metrics]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from holdfast.app.console import ProgressLine
@@ -17,6 +17,7 @@ from holdfast.app.stressing.building import scene_of, sliced_features
 from holdfast.app.stressing.evidence import Evidence
 from holdfast.app.stressing.known_users import known_users
 from holdfast.app.stressing.later_days import days_of_later_folds, days_of_successors
+from holdfast.app.stressing.records import suite_of_prefix
 from holdfast.app.stressing.runner import fingerprint_of, run_suite
 from holdfast.app.stressing.scene import Scene
 from holdfast.app.stressing.suite import Scenario, Suite, fitting_suite
@@ -75,12 +76,22 @@ def stress_run(run: Run) -> None:
     summary = {"fingerprint": judged, **told_of}
     run.save_tables(tables.by_name())
     write_json(folder.stress / f"{plan.stress.prefix}.json", summary)
-    write_stress(folder, metrics, prefix=plan.stress.prefix, fingerprint=judged)
+    dropped = write_stress(folder, metrics, prefix=plan.stress.prefix, fingerprint=judged)
     run.run_log.log_summary(flat(_few(metrics, suite)))
     for line_of_text in told.after(summary):
         run.console.say("stress", line_of_text)
-    for warning in told.doubts(summary):
+    for warning in (*told.doubts(summary), *_dropped(dropped)):
         run.console.warn("stress", warning)
+
+
+def _dropped(prefixes: Sequence[str]) -> Iterator[str]:
+    """That results of other suites are gone, and why."""
+    for prefix in prefixes:
+        suite = suite_of_prefix(prefix)
+        yield (
+            f"what the suite {suite} had left is dropped: it was of another model, log or setting of the "
+            f"evaluation, or of an older version; stress={suite} measures it again"
+        )
 
 
 def windows_of(prepared: PreparedRun) -> dict[str, dict[str, Any]]:
