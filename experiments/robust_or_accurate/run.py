@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -19,6 +20,7 @@ from contenders import Study
 from measuring import Grounds, Record, measure
 
 from holdfast.core.files import read_json, whole_file, write_json
+from holdfast.evaluation.robustness.ship_score import SCORE_VERSION
 
 HERE = Path(__file__).parent
 QUICK = Study(users=500, items=300, epochs=2, severities=(2, 5), models=("plain", "small", "vrex"))
@@ -50,21 +52,27 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def present(table: pd.DataFrame, out: Path) -> None:
-    """Tables and figure of the results."""
+    """Answer, tables, findings and figure of the results."""
     from figure import draw
+    from findings import answer, findings, version_words
     from tables import all_tables
 
     from holdfast.core.marked_text import write_between
 
-    text = all_tables(table)
-    print(text)
+    parts = {
+        "answer": f"{answer(table)}\n- {version_words(table)}",
+        "tables": all_tables(table),
+        "findings": findings(table),
+    }
     draw(table, out / "results" / "robust_or_accurate.png")
-    if (out / "README.md").is_file():
-        write_between(out / "README.md", text)
+    for name, text in parts.items():
+        print(text)
+        if (out / "README.md").is_file():
+            write_between(out / "README.md", text, name=name)
 
 
 def measured(study: Study, seeds: Sequence[int], folder: Path, processes: int) -> pd.DataFrame:
-    """A row a seed and model. What is there already under the same settings is not measured again."""
+    """A row a seed and model. What is there by the same settings and score is not measured again."""
     jobs = [(seed, model) for seed in seeds for model in study.chosen]
     open_jobs = [job for job in jobs if _kept(study, folder, *job) is None]
     print(f"{len(jobs)} trainings, {len(jobs) - len(open_jobs)} of them done", flush=True)
@@ -77,7 +85,7 @@ def measured(study: Study, seeds: Sequence[int], folder: Path, processes: int) -
     for seed, model in jobs:
         found = _kept(study, folder, seed, model)
         assert found is not None
-        rows.append({"seed": seed, "model": model, **found})
+        rows.append({"seed": seed, "model": model, "score_version": SCORE_VERSION, **found})
     return pd.DataFrame(rows)
 
 
@@ -100,7 +108,7 @@ def _one(study: Study, seed: int, model: str, folder: Path) -> float:
     start = time.process_time()
     record = measure(study, model, seed, _GROUNDS)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(_path(folder, seed, model), {"words": study.words(model, seed), "figures": record})
+    write_json(_path(folder, seed, model), {**_made_by(study, seed, model), "figures": record})
     return time.process_time() - start
 
 
@@ -109,7 +117,13 @@ def _kept(study: Study, folder: Path, seed: int, model: str) -> Record | None:
     if not path.is_file():
         return None
     found = read_json(path)
-    return found["figures"] if found["words"] == study.words(model, seed) else None
+    asked = _made_by(study, seed, model)
+    return found["figures"] if {key: found.get(key) for key in asked} == asked else None
+
+
+def _made_by(study: Study, seed: int, model: str) -> dict[str, Any]:
+    """What a kept result must have been made by: another version of the score gives other figures."""
+    return {"words": study.words(model, seed), "score_version": SCORE_VERSION}
 
 
 def _path(folder: Path, seed: int, model: str) -> Path:

@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from holdfast.app.metrics_file import flat, write_counterfactual, write_evaluation
+from holdfast.app.metrics_file import flat, write_counterfactual, write_evaluation, write_stress
 from holdfast.app.run_folder import RunFolder
+from holdfast.core.files import write_json
+from holdfast.evaluation.robustness.ship_score import SCORE_VERSION
 
 CLICK = {"value": 0.7, "low": 0.6, "high": 0.8}
 SAID = {"value": None, "low": None, "high": None}
@@ -37,6 +39,25 @@ def test_what_a_stage_left_that_no_longer_holds_is_dropped(tmp_path):
     folder.mark("counterfactual", done=False)
     write_evaluation(folder, {"test/click/auc": CLICK})
     assert names(folder) == ["test/click/auc"]
+
+
+def test_suites_keep_apart_and_those_of_another_model_are_dropped_and_named(tmp_path):
+    folder = folder_of(tmp_path, "stress")
+    for prefix, model in (("stress", "old"), ("stress_quick", "new")):
+        record = {
+            "fingerprint": model,
+            "suite_fingerprint": "f",
+            "yardstick": {"score_version": SCORE_VERSION},
+        }
+        folder.stress.mkdir(exist_ok=True)
+        write_json(folder.stress / f"{prefix}.json", record)
+    write_json(folder.metrics_file, {f"{name}/ship_score": SAID for name in ("stress", "stress_quick")})
+    mine = {"stress_held_out/ship_score": CLICK}
+    assert write_stress(folder, mine, prefix="stress_held_out", fingerprint="new") == ["stress"]
+    assert names(folder) == ["stress_quick/ship_score", "stress_held_out/ship_score"]
+    assert not (folder.stress / "stress.json").exists()
+    write_evaluation(folder, {"test/click/auc": CLICK})
+    assert names(folder) == ["test/click/auc", "stress_quick/ship_score", "stress_held_out/ship_score"]
 
 
 def test_a_tracker_gets_one_number_a_name():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy.stats import kendalltau
 from holdfast.core.shipped import shipped_folder
 
 STUDY = shipped_folder("experiments") / "robust_or_accurate"
-NAMES = ("contenders", "measuring", "agreement", "tables", "figure", "run")
+NAMES = ("contenders", "measuring", "agreement", "tables", "findings", "figure", "run")
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +138,8 @@ def test_worlds_that_part_before_the_test_window_are_refused(study) -> None:
 def test_the_page_shows_what_was_measured(study, results) -> None:
     page = (STUDY / "README.md").read_text()
     assert study["tables"].all_tables(results) in page
+    for words in ("answer", "findings", "version_words"):
+        assert getattr(study["findings"], words)(results) in page, words
     assert set(results["model"]) == set(study["contenders"].MODELS)
     assert results["seed"].nunique() >= 3
     assert len(results) == results["seed"].nunique() * results["model"].nunique()
@@ -145,6 +148,38 @@ def test_the_page_shows_what_was_measured(study, results) -> None:
         f"| plain | {results[results['model'] == 'plain']['validation/click_auc'].mean():.3f} | {plain:.3f} |"
         in page
     )
+
+
+def test_results_of_an_older_score_say_so_and_are_measured_again(study, tmp_path) -> None:
+    today = study["findings"].SCORE_VERSION
+    words = study["findings"].version_words
+    assert "these figures are old" in words(pd.DataFrame({"seed": [0]}))
+    assert "these figures are old" not in words(pd.DataFrame({"score_version": [today]}))
+    asked = study["contenders"].Study()
+    path = study["run"]._path(tmp_path, 0, "plain")
+    record = {"words": asked.words("plain", 0), "figures": {"a": 1.0}}
+    path.write_text(json.dumps(record))
+    assert study["run"]._kept(asked, tmp_path, 0, "plain") is None
+    path.write_text(json.dumps({**record, "score_version": today}))
+    assert study["run"]._kept(asked, tmp_path, 0, "plain") == {"a": 1.0}
+
+
+def test_words_follow_the_figures(study, results) -> None:
+    findings = study["findings"]
+    models = study["tables"].others(results, robust=True)
+    plain = results[results["model"] == "plain"].set_index("seed")
+    # All robust trainings exactly as good as plain training, but for one that is better by a point.
+    same = results.copy()
+    for name in findings.SHIP_SCORES:
+        for model in models:
+            rows = same["model"] == model
+            same.loc[rows, name] = plain[name].loc[same.loc[rows, "seed"]].to_numpy()
+    assert "Robust training as shipped did not pay" in findings.answer(same)
+    better = same.copy()
+    better.loc[better["model"] == "vrex", list(findings.SHIP_SCORES)] += 1.0
+    assert "3 lie above 0 (vrex by the standard suite +1.0 [+1.0, +1.0]" in findings.answer(better)
+    assert "paid here and there" in findings.answer(better)
+    assert "vrex +1.0" not in findings.answer(same)
 
 
 def test_the_figure_is_drawn(study, results, tmp_path) -> None:

@@ -32,13 +32,15 @@ def metrics(folder: RunFolder) -> dict:
     return json.loads(folder.metrics_file.read_text())
 
 
-def summary(folder: RunFolder, name: str = "stress") -> dict:
+def summary(folder: RunFolder, name: str = "stress_quick") -> dict:
     return json.loads((folder.stress / f"{name}.json").read_text())
 
 
 def test_severity_0_is_what_the_stage_evaluate_measured(stressed):
     found = metrics(stressed)
-    clean = {name.removeprefix("stress/clean/"): each for name, each in found.items() if "/clean/" in name}
+    clean = {
+        name.removeprefix("stress_quick/clean/"): each for name, each in found.items() if "/clean/" in name
+    }
     assert {"click/auc", "dwell/xauc", "retention/d1/auc", "ranking/ndcg_dwell@5"} <= set(clean)
     for name, each in clean.items():
         assert each["value"] == pytest.approx(found[f"test/{name}"]["value"], abs=1e-9), name
@@ -47,9 +49,9 @@ def test_severity_0_is_what_the_stage_evaluate_measured(stressed):
 def test_the_clean_value_stands_beside_every_other(stressed):
     found = metrics(stressed)
     stressed_names = [name for name in found if "/severity_" in name]
-    assert any(name.startswith("stress/missing_at_random/severity_5/dwell/") for name in stressed_names)
+    assert any(name.startswith("stress_quick/missing_at_random/severity_5/dwell/") for name in stressed_names)
     for name in stressed_names:
-        clean = found["stress/clean/" + name.split("/", 3)[3]]
+        clean = found["stress_quick/clean/" + name.split("/", 3)[3]]
         assert found[name]["clean"] == clean["value"]
         low, high = found[name]["low"], found[name]["high"]
         assert found[name]["value"] is None or low <= high
@@ -64,7 +66,7 @@ def test_parts_and_outputs_add_up_to_the_ship_score(stressed):
         )
     by_output = [each["value"] for each in score["by_output"].values()]
     assert score["value"] == pytest.approx(np.mean(by_output))
-    assert metrics(stressed)["stress/ship_score"]["value"] == score["value"]
+    assert metrics(stressed)["stress_quick/ship_score"]["value"] == score["value"]
 
 
 def test_a_world_drifts_itself_and_the_surrogate_is_left_out_with_its_reason(stressed):
@@ -73,7 +75,7 @@ def test_a_world_drifts_itself_and_the_surrogate_is_left_out_with_its_reason(str
     assert "true drift world_clickbait_fatigue stands in for it" in found["left_out"]["clickbait_fatigue"]
     assert found["left_out"]["noise"] == "not among stress.only"
     # Interest and promises move clicks less and less: clicks become harder to tell.
-    table = pd.read_parquet(stressed.tables / "stress.parquet")
+    table = pd.read_parquet(stressed.tables / "stress_quick.parquet")
     auc = table[(table["injector"] == "world_clickbait_fatigue") & (table["metric"] == "click/auc")]
     rate = table[(table["injector"] == "world_clickbait_fatigue") & (table["metric"] == "click/calibration")]
     assert auc["value"].nunique() == 3
@@ -81,10 +83,10 @@ def test_a_world_drifts_itself_and_the_surrogate_is_left_out_with_its_reason(str
 
 
 def test_tables_days_slices_report_and_cost(stressed):
-    days = pd.read_parquet(stressed.tables / "stress_days.parquet")
+    days = pd.read_parquet(stressed.tables / "stress_quick_days.parquet")
     assert sorted(days["days_since_training"].unique()) == [4, 5, 6, 7]
-    assert set(pd.read_parquet(stressed.tables / "stress_slices.parquet")["metric"]) >= {"click/auc"}
-    curves = pd.read_parquet(stressed.tables / "stress_curves.parquet")
+    assert set(pd.read_parquet(stressed.tables / "stress_quick_slices.parquet")["metric"]) >= {"click/auc"}
+    curves = pd.read_parquet(stressed.tables / "stress_quick_curves.parquet")
     assert set(curves["injector"]) == {"missing_at_random", "segment_remix", "world_clickbait_fatigue"}
     page = stressed.report_file.read_text()
     assert "Ship score" in page
@@ -131,24 +133,108 @@ def test_a_held_out_suite_is_marked_kept_apart_and_never_chosen_by(copied, comma
     assert "nothing may be chosen by it" in done.out
     found = metrics(copied)
     assert found["stress_held_out/ship_score"]["held_out"] is True
-    assert found["stress/ship_score"]["value"] is not None
+    assert found["stress_quick/ship_score"]["value"] is not None
     assert "stress_held_out/bots/severity_5/click/auc" in found
     assert summary(copied, "stress_held_out")["ladders"]["bots"]["scored"] is False
     refused = command("compare", str(copied.path), "--best-by=stress_held_out/ship_score")
     assert refused.code == 2
     assert "nothing is chosen or tuned by it" in refused.err
-    chosen = command("compare", str(copied.path), "--best-by=stress/ship_score")
+    chosen = command("compare", str(copied.path), "--best-by=stress_quick/ship_score")
     assert (chosen.code, str(copied.path) in chosen.out) == (0, True)
+
+
+def test_every_number_says_what_it_was_measured_by(stressed):
+    found = summary(stressed)
+    marks = {each.get("suite_fingerprint") for name, each in metrics(stressed).items() if "stress" in name}
+    assert marks == {found["suite_fingerprint"]}
+    parts = found["yardstick"]
+    assert (parts["suite"], parts["severities"], parts["seeds"]) == ("quick", [3, 5], [0])
+    assert parts["worlds_run_again_for"] == ["world_clickbait_fatigue"]
+    assert set(parts["windows"]) == {"train", "test"}
+    assert parts["judged_outputs"]["click"] == "click/auc"
+    assert found["suite_fingerprint"] in stressed.report_file.read_text()
 
 
 def test_runs_are_compared(stressed, copied, command):
     done = command("compare", str(stressed.path), str(copied.path))
     assert done.code == 0, done.err
     assert "Kendall's tau" in done.out
+    assert f"suite quick, fingerprint {summary(stressed)['suite_fingerprint']}" in done.out
     alone = command("compare", str(stressed.path))
     assert (alone.code, "at least two runs" in alone.err) == (2, True)
     nowhere = command("compare", str(stressed.path), "nowhere")
     assert (nowhere.code, "was not stressed" in nowhere.err) == (2, True)
+    other = command("compare", str(stressed.path), str(copied.path), "--suite=standard")
+    assert (other.code, "it was by quick" in other.err) == (2, True)
+
+
+def test_another_suite_keeps_the_numbers_of_the_first(copied, stressed, command):
+    quick = {name: each for name, each in metrics(copied).items() if name.startswith("stress_quick/")}
+    few = ["stress=standard", "stress.severities=[5]", "stress.seeds=[0]", "stress.only=[missing_at_random]"]
+    done = command("run", f"run_dir={copied.path}", "stages=[stress,report]", *few)
+    assert done.code == 0, done.err
+    found = metrics(copied)
+    assert {name: found[name] for name in quick} == quick
+    assert found["stress/ship_score"]["suite_fingerprint"] == summary(copied, "stress")["suite_fingerprint"]
+    assert (copied.tables / "stress.parquet").is_file()
+    page = copied.report_file.read_text()
+    assert "Ladders, suite standard" in page
+    assert "Ladders, suite quick" in page
+    both = [str(stressed.path), str(copied.path)]
+    assert "suite quick" in command("compare", *both).out, "the one that both have"
+    # One suite with other settings is another yardstick, and what differs is listed.
+    again = command("run", f"run_dir={copied.path}", AGAIN, "stress.severities=[3]", FEW[1])
+    assert again.code == 0, again.err
+    for words in ([], ["--best-by=stress_quick/ship_score"]):
+        refused = command("compare", *both, *words)
+        assert refused.code == 2
+        assert "were not measured alike" in refused.err
+        assert "severities ([3, 5] against [3])" in refused.err
+        assert "ladders" not in refused.err
+    hint = command("compare", str(stressed.path), "--best-by=stress/ship_score")
+    assert (hint.code, "it has stress_quick/ship_score" in hint.err) == (2, True)
+
+
+def test_a_run_stressed_before_numbers_carried_fingerprints_is_to_be_stressed_again(
+    copied, stressed, command
+):
+    old = summary(copied)
+    del old["yardstick"], old["suite_fingerprint"]
+    (copied.stress / "stress_quick.json").write_text(json.dumps(old))
+    plain = {
+        name: {key: value for key, value in each.items() if key != "suite_fingerprint"}
+        for name, each in metrics(copied).items()
+    }
+    copied.metrics_file.write_text(json.dumps(plain))
+    both = [str(stressed.path), str(copied.path)]
+    for words in (
+        ["compare", *both],
+        ["compare", *both, "--best-by=stress_quick/ship_score"],
+        ["run", f"run_dir={copied.path}", "stages=[report]"],
+    ):
+        refused = command(*words)
+        assert refused.code == 2
+        assert f"Stress it again: holdfast run run_dir={copied.path}" in refused.err
+    chosen = command("compare", *both, "--best-by=validation/click/auc")
+    assert chosen.code == 0, chosen.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["robust/ensemble=several", "robust.ensemble.members=2"], ["robust/averaging=swa"]],
+    ids=["ensemble", "averaging"],
+)
+def test_several_models_as_one_and_averaged_weights_are_stressed_like_any_other(new_run, words):
+    only = ["stress.only=[missing_at_random]", "stress.severities=[5]", "evaluation.num_resamples=0"]
+    run = new_run([*words, "stages=[prepare,fit,evaluate,stress]", *only])
+    score = summary(run)["ship_score"]
+    assert np.isfinite(score["value"])
+    assert set(score["by_output"]) == {"click", "dwell", "retention", "ranking"}
+    # What is stressed is what evaluate judged: the models as one, or the averaged weights.
+    found = metrics(run)
+    clean = found["stress_quick/clean/click/auc"]["value"]
+    assert clean == pytest.approx(found["test/click/auc"]["value"], abs=1e-9)
+    assert found["stress_quick/missing_at_random/severity_5/click/auc"]["value"] != clean
 
 
 def test_what_cannot_be_asked_of_a_saved_run_touches_nothing(copied, command):
@@ -173,7 +259,7 @@ def test_later_folds_show_decay_with_and_without_retraining(new_run, command):
     only = ["stress.only=[noise]", "stress.severities=[5]"]
     later = new_run([*words, "split.fold=1", *only])
     first = new_run([*words, "split.fold=0", *only, f"stress.retrained=[{later.path}]"])
-    days = pd.read_parquet(first.tables / "stress_days.parquet")
+    days = pd.read_parquet(first.tables / "stress_quick_days.parquet")
     auc = days[days["metric"] == "click/auc"]
     mine = auc[auc["model"] == "this run"]
     assert mine["days_since_training"].tolist() == [4, 5, 6, 7]

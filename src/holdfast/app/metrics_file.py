@@ -6,14 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from holdfast.app.run_folder import RunFolder
+from holdfast.app.stressing.records import is_current, prefixes_in
 from holdfast.core.files import read_json, write_json
 
-OWNERS = {
-    "counterfactual/": "counterfactual",
-    "stress/": "stress",
-    "stress_held_out/": "stress",
-    "monitor/": "monitor",
-}
+OWNERS = {"counterfactual": "counterfactual", "stress": "stress", "monitor": "monitor"}
 """Stages by the start of the names that they measure; all other names belong to the stage evaluate."""
 
 Metrics = Mapping[str, Mapping[str, Any]]
@@ -34,23 +30,31 @@ def write_monitor(folder: RunFolder, metrics: Metrics) -> None:
     _write(folder, {"monitor": metrics})
 
 
-def write_stress(folder: RunFolder, metrics: Metrics, *, prefix: str, fingerprint: str) -> None:
-    """Write what a suite measured, beside what the other stages and the other kind of suite last said.
+def write_stress(folder: RunFolder, metrics: Metrics, *, prefix: str, fingerprint: str) -> list[str]:
+    """Write what a suite measured, beside what the other stages and the other suites last said.
 
     Args:
         folder: of the run.
         metrics: of the suite.
-        prefix: of their names, ``stress`` or ``stress_held_out``.
-        fingerprint: of model, data and settings; results of the other kind with another one are dropped.
+        prefix: of their names, such as ``stress`` or ``stress_held_out``.
+        fingerprint: of model, data and settings; results of other suites with another one are dropped, and so
+            are those that an older version of the score left.
+
+    Returns:
+        Prefixes of the suites whose results were dropped.
     """
-    other = "stress" if prefix != "stress" else "stress_held_out"
-    record = folder.stress / f"{other}.json"
-    kept: Metrics = {}
-    if record.is_file() and read_json(record).get("fingerprint") == fingerprint:
-        kept = {name: each for name, each in _told(folder).items() if name.startswith(f"{other}/")}
-    else:
-        record.unlink(missing_ok=True)
+    told, kept, dropped = _told(folder), dict[str, Mapping[str, Any]](), []
+    for other in prefixes_in(folder):
+        record = read_json(folder.stress / f"{other}.json")
+        if other == prefix:
+            continue
+        if is_current(record) and record.get("fingerprint") == fingerprint:
+            kept |= {name: each for name, each in told.items() if name.startswith(f"{other}/")}
+        else:
+            (folder.stress / f"{other}.json").unlink()
+            dropped.append(other)
     _write(folder, {"stress": {**kept, **metrics}})
+    return dropped
 
 
 def _write(folder: RunFolder, made: Mapping[str, Metrics]) -> None:
@@ -74,7 +78,9 @@ def _told(folder: RunFolder) -> Metrics:
 
 
 def _owner(name: str) -> str:
-    return OWNERS.get(name.partition("/")[0] + "/", "evaluate")
+    start = name.partition("/")[0]
+    # A suite's metrics start with its own name: stress_quick/..., stress_held_out/...
+    return OWNERS.get("stress" if start.startswith("stress_") else start, "evaluate")
 
 
 def flat(metrics: Metrics) -> dict[str, float | None]:

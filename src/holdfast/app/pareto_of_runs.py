@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from holdfast.app.run_folder import RunFolder
+from holdfast.app.stressing.alike import check_alike
 from holdfast.core.errors import UserError
 from holdfast.core.files import read_json, whole_file, whole_folder, write_text
 from holdfast.evaluation.pareto import hypervolume, non_dominated
@@ -75,6 +76,7 @@ def pareto_of_runs(
     if not 2 <= len(names) <= 3:
         raise UserError(f"metrics are {list(names)}; give two or three, with --metrics=NAME,NAME")
     table = pd.DataFrame([{**run["about"], **_values(run, names)} for run in runs])
+    _check_suites(runs, names)
     signs = [-1.0 if name.startswith("-") else 1.0 for name in names]
     values = table[[name.removeprefix("-") for name in names]].to_numpy() * signs
     table["on_front"] = non_dominated(values)
@@ -168,6 +170,14 @@ def _check_alike(runs: Sequence[dict[str, Any]]) -> None:
                     f"{first['about']['run']} and {run['about']['run']} differ in {what}; only runs that "
                     "were measured on the same rows can beat each other"
                 )
+
+
+def _check_suites(runs: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+    """Refuse numbers that were not measured alike, and those of suites that nothing is chosen by."""
+    for name in (each.removeprefix("-") for each in names):
+        if any(run["metrics"][name].get("held_out") for run in runs):
+            raise UserError(f"{name} comes from a held-out suite, and nothing is chosen by it: no front")
+        check_alike(name, {Path(run["about"]["run"]): run["metrics"][name] for run in runs})
 
 
 def _default_metrics(runs: Sequence[dict[str, Any]]) -> tuple[str, ...]:

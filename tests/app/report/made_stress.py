@@ -16,7 +16,7 @@ def number(value, low=None, high=None):
 def score(value=4.5, low=3.0, high=6.0):
     parts = {name: number(each, each - 0.5, each + 0.5) for name, each in PARTS.items()}
     by_output = {"click": {**number(value, low, high), "parts": parts}}
-    extra = {"worst_weight": 0.25, "with_other_worst_weights": {"0": 5.5, "0.5": 3.5}}
+    extra = {"worst_weight": 0.25, "without_decay": [], "with_other_worst_weights": {"0": 5.5, "0.5": 3.5}}
     return {**number(value, low, high), "parts": parts, "by_output": by_output, **extra}
 
 
@@ -24,6 +24,8 @@ def section(**changes):
     ladder = {"kind": "sensor", "drift": "injected", "scored": True, "notes": ["of 3 columns"]}
     summary = {
         "suite": "quick",
+        "suite_fingerprint": "0123456789ab",
+        "yardstick": {"score_version": 2, "suite": "quick"},
         "held_out": False,
         "severities": [2, 5],
         "seeds": [0],
@@ -43,12 +45,20 @@ def section(**changes):
                 "days": 300.0,
                 "low": None,
                 "high": None,
-                "seen_days": 5.0,
+                "last_day": 6.0,
                 "note": "",
                 "reached": False,
             }
         },
-        "corruption_error": {"click": {"mean": 0.9, "relative_mean": None}},
+        "corruption_error": {
+            "click": {
+                "mean": 0.9,
+                "relative_mean": None,
+                "num_ladders": 1,
+                "without_a_ratio": [],
+                "without_a_relative_ratio": ["noise"],
+            }
+        },
         "slices_left_out": 0,
         "cost": {
             "scenarios": 2,

@@ -48,13 +48,24 @@ def test_losses_carry_a_minus_sign_and_their_ends_stay_in_order(made_stress):
 
 def test_what_a_reader_must_know_stands_there(made_stress):
     view = stress_view(made_stress.section())
-    assert view.half_lives == ["click: not reached, and at this slope more than 60 days away"]
+    assert view.half_lives == ["click: not reached, and at this slope more than 60 days after training"]
+    assert view.errors == [("click", "0.90", "not defined (1 of 1 ladders without a ratio)")]
+    assert any("Measured by 0123456789ab (version 2 of the score)" in each for each in view.sentences)
     assert view.left_out == [("bots", "there are no rows")]
     assert any("undefined in 1 scenarios" in each for each in view.doubts)
     assert any("one injection seed" in each for each in view.doubts)
     assert view.worst[0].scenario == "noise, severity 5: −1.2"
     assert "1.15 times them" in view.cost
     assert view.successors
+
+
+def test_a_decay_that_is_not_judged_is_said(made_stress):
+    assert not any("not judged" in each for each in stress_view(made_stress.section()).sentences)
+    score = made_stress.score() | {"without_decay": ["click"]}
+    assert any(
+        "not judged for click" in each
+        for each in stress_view(made_stress.section(ship_score=score)).sentences
+    )
 
 
 def test_the_page_shows_every_suite_and_draws_without_intervals(made_stress):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -30,6 +31,7 @@ from holdfast.drift.rows import drift_rows
 from holdfast.drift.sensors.missing import MissingAtRandom
 from holdfast.drift.sensors.noise import Noise
 from holdfast.evaluation.evaluate import EvaluationSettings
+from holdfast.objectives.fusion.weighted import WeightedProduct
 
 SMALL = (
     "data.num_users=150",
@@ -251,3 +253,38 @@ def test_users_weights_do_not_depend_on_who_else_is_there():
     assert (few == many[:, :10]).all()
     assert resampler.seed_shares(1, "a").tolist() == [[1.0] * 8]
     assert resampler.seed_shares(3, "a").sum(axis=0) == pytest.approx(np.ones(8))
+
+
+def test_a_fingerprint_is_of_everything_but_the_model(parts):
+    ranker, arguments = parts
+    settings = StressSettings(name="mine", severities=[5], seeds=[0])
+
+    def told(**changes):
+        asked = {
+            "ranker": ranker,
+            "ladders": {"noise": Noise()},
+            "settings": settings,
+            **arguments,
+            **changes,
+        }
+        ladders, model = asked.pop("ladders"), asked.pop("ranker")
+        return stress_ranker(model, ladders, **asked).summary
+
+    usual = told()
+    other_model = copy.deepcopy(ranker)
+    with torch.no_grad():
+        for each in other_model.parameters():
+            each.mul_(0.5)
+    other = told(ranker=other_model, evaluation=replace(EVALUATION, num_resamples=0))
+    assert other["ship_score"]["value"] != usual["ship_score"]["value"]
+    assert other["yardstick"] == usual["yardstick"]
+    assert other["suite_fingerprint"] == usual["suite_fingerprint"]
+    changed = {
+        "ladders": {"noise": Noise(strengths=[1.0, 2.0, 3.0, 4.0, 5.0])},
+        "settings": replace(settings, severities=[4]),
+        "fusion": WeightedProduct(weights={"click": 2.0, "dwell": 1.0, "retention": 1.0}),
+    }
+    marks = {usual["suite_fingerprint"]}
+    for name, each in changed.items():
+        marks.add(told(**{name: each})["suite_fingerprint"])
+    assert len(marks) == 1 + len(changed)

@@ -47,7 +47,35 @@ def test_corruption_errors_by_hand() -> None:
     # The reference loses nothing when stuck: no ratio there.
     assert found.relative_by_corruption == {"noise": pytest.approx(0.4 / 0.8)}
     assert found.relative_mean == pytest.approx(0.5)
-    assert found.undefined == ("stuck",)
+    assert (found.undefined, found.relative_undefined) == ((), ("stuck",))
+
+
+def test_the_mean_is_of_the_ratios_and_not_the_ratio_of_the_sums() -> None:
+    found = corruption_error(
+        {"a": [0.2], "b": [0.9]}, {"a": [0.1], "b": [0.9]}, clean_error=0.1, reference_clean_error=0.0
+    )
+    assert found.mean == pytest.approx((2.0 + 1.0) / 2)
+    assert found.relative_mean == pytest.approx((1.0 + 0.8 / 0.9) / 2)
+
+
+def test_a_reference_that_loses_next_to_nothing_has_no_ratio_instead_of_a_huge_one() -> None:
+    errors = {"noise": [30.0, 40.0], "tiny": [35.0, 35.0], "by_chance": [35.0, 35.0]}
+    others = {"noise": [50.0, 60.0], "tiny": [40.1, 40.3], "by_chance": [43.0, 43.0]}
+    found = corruption_error(
+        errors,
+        others,
+        clean_error=20.0,
+        reference_clean_error=40.0,
+        least=1.0,
+        noise={"noise": 5.0, "by_chance": 3.5},
+    )
+    assert found.relative_undefined == ("tiny", "by_chance")
+    assert found.relative_mean == pytest.approx(15.0 / 15.0)
+    assert set(found.by_corruption) == set(errors)
+    perfect = corruption_error({"a": [1.0]}, {"a": [0.0]}, clean_error=0.0, reference_clean_error=0.0)
+    assert (perfect.mean, perfect.undefined, perfect.relative_undefined) == (None, ("a",), ("a",))
+    with pytest.raises(ValueError, match="a has 2 errors and the reference 1"):
+        corruption_error({"a": [1.0, 1.0]}, {"a": [1.0]}, clean_error=0.0, reference_clean_error=0.0)
 
 
 def test_no_corruption_has_no_mean() -> None:

@@ -15,7 +15,8 @@ from holdfast.app.report.numerals import NOTHING, number
 from holdfast.app.report.svg import css_colour, inline_svg
 
 FAR = 10
-"""A half-life of more than so many times the days that were seen is not worth a figure."""
+"""A half-life of more than so many times the days since training that were seen is not worth a figure."""
+RELATIVE = "without_a_relative_ratio"
 PART_WORDS = {
     "clean_lift": "clean lift",
     "loss_under_stress": "loss under stress",
@@ -63,7 +64,7 @@ class StressView:
 def stress_view(section: StressSection) -> StressView:
     """Arrange a section for reading."""
     summary, scenarios = section.summary, section.scenarios
-    name = "stress-held-out" if summary["held_out"] else "stress"
+    name = f"stress-{summary['suite'].replace('_', '-')}"
     score = summary["ship_score"]
     has_levels = scenarios["metric"].str.endswith("/calibration").any()
     title, tone = verdict_of(score)
@@ -100,7 +101,7 @@ def stress_view(section: StressSection) -> StressView:
         else "",
         successors=bool((section.days["model"] == "retrained").any()),
         errors=[
-            (output, number(each["mean"], decimals=2), number(each["relative_mean"], decimals=2))
+            (output, _error(each, "mean", "without_a_ratio"), _error(each, "relative_mean", RELATIVE))
             for output, each in summary["corruption_error"].items()
         ],
         left_out=list(summary["left_out"].items()),
@@ -154,11 +155,21 @@ def _sentences(summary: Mapping[str, Any]) -> Iterator[str]:
             + ", ".join(
                 f"{number(each, decimals=1)} if the worst case counts {name}" for name, each in others.items()
             )
-            + f" instead of {score['worst_weight']:g}."
+            + f" instead of {score['worst_weight']:g}, which the average under stress takes or gives."
         )
+        if score["without_decay"]:
+            yield (
+                f"Decay is not judged for {' and '.join(score['without_decay'])}, with fewer than two days; "
+                "its quarter went to the average under stress."
+            )
         below = _below(score)
         if below:
             yield f"Taken alone, {' and '.join(below)} would be served better by the reference."
+    version = summary["yardstick"]["score_version"]
+    yield (
+        f"Measured by {summary['suite_fingerprint']} (version {version} of the score): numbers of another "
+        "fingerprint come from other drifts, rows, outputs or references, and do not compare."
+    )
     kinds = [each["drift"] for each in summary["ladders"].values()]
     counted = ", ".join(
         f"{kinds.count(kind)} {words}"
@@ -223,13 +234,24 @@ def _half_lives(half_lives: Mapping[str, Any]) -> Iterator[str]:
             yield f"{output}: no half-life, because fewer than two days are known or there is nothing to lose"
         elif each["days"] is None:
             yield f"{output}: {each['note']}"
-        elif each["days"] > FAR * (each["seen_days"] + 1):
-            far = number(FAR * (each["seen_days"] + 1))
-            yield f"{output}: not reached, and at this slope more than {far} days away"
+        elif each["days"] > FAR * each["last_day"]:
+            far = number(FAR * each["last_day"])
+            yield f"{output}: not reached, and at this slope more than {far} days after training"
         else:
             low = NOTHING if each["low"] is None else number(each["low"], decimals=1)
             high = "never" if each["high"] is None else number(each["high"], decimals=1)
-            yield f"{output}: {number(each['days'], decimals=1)} days [{low}, {high}]; {each['note']}"
+            days = number(each["days"], decimals=1)
+            yield f"{output}: {days} days after training [{low}, {high}]; {each['note']}"
+
+
+def _error(each: Mapping[str, Any], mean: str, without: str) -> str:
+    """A mean of ratios, and of how many ladders where some have none."""
+    missing = len(each[without])
+    ladders = each["num_ladders"]
+    if each[mean] is None:
+        return f"not defined ({missing} of {ladders} ladders without a ratio)"
+    said = number(each[mean], decimals=2)
+    return f"{said} (over {ladders - missing} of {ladders} ladders)" if missing else said
 
 
 def _kind(each: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from holdfast.app.prepared_run import PreparedRun
 from holdfast.app.run_folder import RunFolder
 from holdfast.app.stressing.conditions import Conditions
 from holdfast.app.stressing.known_users import KnownUsers
+from holdfast.app.stressing.records import prefixes_in
 from holdfast.app.stressing.scene import Scene
 from holdfast.core.errors import UserError
 from holdfast.data.log import local_day
@@ -54,12 +55,13 @@ def days_of_later_folds(
     return found
 
 
-def days_of_successors(folders: Sequence[str], *, last_train_day: int) -> pd.DataFrame:
+def days_of_successors(folders: Sequence[str], *, last_train_day: int, prefix: str) -> pd.DataFrame:
     """What runs of later folds measured on their own test windows: the days with retraining.
 
     Args:
         folders: of those runs, stressed.
         last_train_day: of the first model, since 1970-01-01; days count from it.
+        prefix: of the suite that they were stressed by, if there is a choice: days are clean in all of them.
 
     Raises:
         UserError: a run was not stressed, or was trained no later than the first model.
@@ -67,8 +69,8 @@ def days_of_successors(folders: Sequence[str], *, last_train_day: int) -> pd.Dat
     parts = []
     for name in folders:
         folder = RunFolder(Path(name))
-        path = folder.tables / "stress_days.parquet"
-        if not path.is_file() or not folder.is_done("stress"):
+        prefixes = [each for each in (prefix, *prefixes_in(folder)) if _days_of(folder, each).is_file()]
+        if not prefixes or not folder.is_done("stress"):
             raise UserError(
                 f"stress.retrained names {name}, which was not stressed; run_dir={name} "
                 "stages=[stress,report] does it"
@@ -80,9 +82,13 @@ def days_of_successors(folders: Sequence[str], *, last_train_day: int) -> pd.Dat
                 f"stress.retrained names {name}, which was trained no later than this run; name runs of "
                 "later folds (split.num_folds, split.fold)"
             )
-        table = pd.read_parquet(path)
+        table = pd.read_parquet(_days_of(folder, prefixes[0]))
         parts.append(table[(table["window"] == "test") & (table["model"] == "this run")])
     if not parts:
         return pd.DataFrame()
     table = pd.concat(parts, ignore_index=True)
     return table.assign(model="retrained", days_since_training=table["day"] - last_train_day)
+
+
+def _days_of(folder: RunFolder, prefix: str) -> Path:
+    return folder.tables / f"{prefix}_days.parquet"

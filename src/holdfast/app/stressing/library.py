@@ -18,6 +18,7 @@ from holdfast.app.stressing.settings import StressSettings
 from holdfast.app.stressing.suite import check_suite, fitting_suite
 from holdfast.app.stressing.summary import summary_of
 from holdfast.app.stressing.tables import StressTables
+from holdfast.app.stressing.yardstick import fingerprint_of_windows, yardstick_of
 from holdfast.core.protocols import Fusion
 from holdfast.data.card import DatasetCard
 from holdfast.data.encoded import EncodedWindow
@@ -98,7 +99,20 @@ def stress_ranker(
     suite = fitting_suite(ladders, settings, clean, in_world=False)
     results = run_suite(scene, suite, slices=sliced_features(clean, settings.slices), progress=progress)
     evidence = Evidence(results, scene.resampler, int(train.day.max()))
-    return Stressed(StressTables(evidence, evaluation.level), summary_of(evidence, level=evaluation.level))
+    encoded = {"train": train, "judged": window.encoded}
+    yardstick = yardstick_of(
+        evidence,
+        scene,
+        data=fingerprint_of_windows(encoded),
+        windows={
+            name: {"first_day": int(each.day.min()), "last_day": int(each.day.max())}
+            for name, each in encoded.items()
+        },
+    )
+    return Stressed(
+        StressTables(evidence, evaluation.level),
+        summary_of(evidence, yardstick=yardstick, level=evaluation.level),
+    )
 
 
 def _habit(train: EncodedWindow, *, horizon_days: int) -> RecencyFrequencyBaseline | None:

@@ -18,6 +18,8 @@ from holdfast.data.history import FREQUENCY, RECENCY
 from holdfast.evaluation.recency_frequency import NUM_FREQUENCY, RecencyFrequencyBaseline
 from holdfast.evaluation.robustness.judged_rows import OUTPUTS
 
+REFERENCE_VERSION = 1
+"""Of what it predicts by; another one makes lifts over it incomparable."""
 PSEUDO_COUNT = 20.0
 """Rows that the mean of all items counts in that of one."""
 

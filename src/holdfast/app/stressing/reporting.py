@@ -6,9 +6,7 @@ import pandas as pd
 
 from holdfast.app.report.content import Headline, StressSection
 from holdfast.app.run_folder import RunFolder
-from holdfast.core.files import read_json
-
-PREFIXES = ("stress", "stress_held_out")
+from holdfast.app.stressing.records import prefixes_in, record_of
 
 
 def stress_sections(folder: RunFolder) -> list[StressSection]:
@@ -19,18 +17,19 @@ def stress_sections(folder: RunFolder) -> list[StressSection]:
         StressSection(
             scenarios=pd.read_parquet(folder.tables / f"{prefix}.parquet"),
             days=pd.read_parquet(folder.tables / f"{prefix}_days.parquet"),
-            summary=read_json(folder.stress / f"{prefix}.json"),
+            summary=record_of(folder, prefix),
         )
-        for prefix in PREFIXES
-        if (folder.stress / f"{prefix}.json").is_file()
+        for prefix in prefixes_in(folder)
     ]
 
 
 def stress_headlines(folder: RunFolder) -> list[Headline]:
-    """The ship score of the suite that may be chosen by, if it was climbed."""
-    path = folder.stress / f"{PREFIXES[0]}.json"
-    score = read_json(path)["ship_score"] if folder.is_done("stress") and path.is_file() else None
-    if score is None:
+    """The ship score of a suite that may be chosen by, the standard one before others, if one was climbed."""
+    prefixes = prefixes_in(folder) if folder.is_done("stress") else []
+    records = [record_of(folder, prefix) for prefix in prefixes]
+    record = next((each for each in records if not each["held_out"]), None)
+    score = None if record is None else record["ship_score"]
+    if record is None or score is None:
         return []
     return [
         Headline(
@@ -38,6 +37,6 @@ def stress_headlines(folder: RunFolder) -> list[Headline]:
             value=score["value"],
             low=score["low"],
             high=score["high"],
-            context="points over the reference ranker, when production moves",
+            context=f"points over the reference ranker, when production moves (suite {record['suite']})",
         )
     ]

@@ -44,13 +44,19 @@ def after(summary: Mapping[str, Any]) -> Iterator[str]:
         yield f"ship score {points(score)} = {' '.join(parts)} (points over the reference ranker)"
         by_output = ", ".join(f"{name} {each['value']:.1f}" for name, each in score["by_output"].items())
         yield f"by output: {by_output}"
+        if score["without_decay"]:
+            yield f"decay is not judged with fewer than two days: {', '.join(score['without_decay'])}"
+    yield (
+        f"measured by {summary['suite_fingerprint']} (suite {summary['suite']}): compare it only with "
+        "numbers of the same fingerprint"
+    )
     for output, each in summary["worst"].items():
         scenario = each["scenario"]
         if scenario is not None:
             yield f"worst for {output}: {scenario['name']}, lift {scenario['lift']:.1f}"
     for output, each in summary["half_life"].items():
         if each is not None and each["days"] is not None and each["reached"]:
-            yield f"half-life of {output}: {each['days']:.1f} days ({each['note']})"
+            yield f"half-life of {output}: {each['days']:.1f} days after training ({each['note']})"
     cost = summary["cost"]
     ratio = "" if cost["ratio"] is None else f", {cost['ratio']:.2f} times that"
     yield (

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from holdfast.drift.injector import check_severity
+
+STANDARD, HELD_OUT = "standard", "held_out"
+STANDARD_PREFIX, HELD_OUT_PREFIX = "stress", "stress_held_out"
+TABLES = ("curves", "days", "slices")
+"""Last words of a suite's further tables, after its prefix."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,10 +18,11 @@ class StressSettings:
     """A suite: which ladders of drift a trained ranker climbs; the group ``drift`` says which there are.
 
     Attributes:
-        name: of the suite, for tables and report.
+        name: of the suite: letters, digits, ``_`` and ``-``. Metrics and tables carry it (see ``prefix``), so
+            that one suite never writes over another.
         severities: rising, from 1 to 5; 0, the clean window, is always there.
         seeds: of the injectors, each a ladder of its own; injectors without chance climb once.
-        held_out: whether this suite only judges, in the end. Its results carry names of their own
+        held_out: whether this suite only judges, in the end. Its results carry names that say so
             (``stress_held_out/...``), nothing may be chosen or tuned by them, and only such a suite may hold
             injectors of the held-out family.
         only: names of the ladders to climb; empty for all of the suite.
@@ -40,8 +47,7 @@ class StressSettings:
     in_worlds: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.name or "/" in self.name:
-            raise ValueError(f"name is {self.name!r}; give a word without slashes")
+        self._check_name()
         if not self.severities or list(self.severities) != sorted(set(self.severities)):
             raise ValueError(f"severities are {list(self.severities)}; give at least one, rising, each once")
         for severity in self.severities:
@@ -60,5 +66,24 @@ class StressSettings:
 
     @property
     def prefix(self) -> str:
-        """Start of the names of this suite's metrics and tables."""
-        return "stress_held_out" if self.held_out else "stress"
+        """Start of the names of this suite's metrics and tables.
+
+        ``stress`` for the suite called standard, ``stress_held_out`` for held_out, ``stress_<name>`` and
+        ``stress_held_out_<name>`` for others.
+        """
+        if self.held_out:
+            return HELD_OUT_PREFIX if self.name == HELD_OUT else f"{HELD_OUT_PREFIX}_{self.name}"
+        return STANDARD_PREFIX if self.name == STANDARD else f"{STANDARD_PREFIX}_{self.name}"
+
+    def _check_name(self) -> None:
+        """Refuse names that would write over another suite's files."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", self.name):
+            raise ValueError(
+                f"name is {self.name!r}; give a word of letters, digits, _ and -, without slashes and spaces"
+            )
+        if self.name.split("_")[-1] in TABLES:
+            raise ValueError(f"name is {self.name!r}, as a table of another suite is called; choose another")
+        if self.name.startswith(HELD_OUT) and not self.held_out:
+            raise ValueError(
+                f"name is {self.name!r} and held_out is false; set held_out=true or choose another name"
+            )

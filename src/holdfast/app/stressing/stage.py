@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from holdfast.app.console import ProgressLine
 from holdfast.app.manifest import code_version_text
 from holdfast.app.metrics_file import flat, write_stress
+from holdfast.app.prepared_run import PreparedRun
 from holdfast.app.run import Run
 from holdfast.app.stressing import sayings as told
 from holdfast.app.stressing.building import scene_of, sliced_features
 from holdfast.app.stressing.evidence import Evidence
 from holdfast.app.stressing.known_users import known_users
 from holdfast.app.stressing.later_days import days_of_later_folds, days_of_successors
+from holdfast.app.stressing.records import suite_of_prefix
 from holdfast.app.stressing.runner import fingerprint_of, run_suite
 from holdfast.app.stressing.scene import Scene
 from holdfast.app.stressing.suite import Scenario, Suite, fitting_suite
 from holdfast.app.stressing.summary import summary_of
 from holdfast.app.stressing.tables import StressTables
 from holdfast.app.stressing.world_window import drifted_world
+from holdfast.app.stressing.yardstick import yardstick_of
 from holdfast.core.files import write_json
 from holdfast.data.log import local_day
 from holdfast.models.ranker import Ranker
@@ -38,7 +41,9 @@ def stress_run(run: Run) -> None:
         known = known_users(scene.clean.rows["user_id"], scene.window.user)
         worlds = drifted_world(plan, prepared, known)
         last_train_day = local_day(prepared.bounds["train"].end, prepared.card.time_zone) - 1
-        successors = days_of_successors(plan.stress.retrained, last_train_day=last_train_day)
+        successors = days_of_successors(
+            plan.stress.retrained, last_train_day=last_train_day, prefix=plan.stress.prefix
+        )
         later_days = days_of_later_folds(scene, plan, prepared, known)
     suite = fitting_suite(plan.ladders, plan.stress, scene.clean, in_world=worlds is not None)
     slices = sliced_features(scene.clean, plan.stress.slices)
@@ -60,17 +65,39 @@ def stress_run(run: Run) -> None:
         )
     _forget_others(run, fingerprint)
     evidence = Evidence(results, scene.resampler, last_train_day)
+    yardstick = yardstick_of(
+        evidence, scene, data=prepared.summary["fingerprint"], windows=windows_of(prepared)
+    )
     tables = StressTables(evidence, plan.evaluation.level, successors)
-    metrics = tables.metrics()
-    summary = {"fingerprint": judged, **summary_of(evidence, level=plan.evaluation.level)}
+    metrics = {
+        name: {**each, "suite_fingerprint": yardstick.fingerprint} for name, each in tables.metrics().items()
+    }
+    told_of = summary_of(evidence, yardstick=yardstick, level=plan.evaluation.level)
+    summary = {"fingerprint": judged, **told_of}
     run.save_tables(tables.by_name())
     write_json(folder.stress / f"{plan.stress.prefix}.json", summary)
-    write_stress(folder, metrics, prefix=plan.stress.prefix, fingerprint=judged)
+    dropped = write_stress(folder, metrics, prefix=plan.stress.prefix, fingerprint=judged)
     run.run_log.log_summary(flat(_few(metrics, suite)))
     for line_of_text in told.after(summary):
         run.console.say("stress", line_of_text)
-    for warning in told.doubts(summary):
+    for warning in (*told.doubts(summary), *_dropped(dropped)):
         run.console.warn("stress", warning)
+
+
+def _dropped(prefixes: Sequence[str]) -> Iterator[str]:
+    """That results of other suites are gone, and why."""
+    for prefix in prefixes:
+        suite = suite_of_prefix(prefix)
+        yield (
+            f"what the suite {suite} had left is dropped: it was of another model, log or setting of the "
+            f"evaluation, or of an older version; stress={suite} measures it again"
+        )
+
+
+def windows_of(prepared: PreparedRun) -> dict[str, dict[str, Any]]:
+    """Bounds of the window that the reference is fitted on, and of the judged one."""
+    windows = prepared.summary["windows"]
+    return {name: windows[name]["window"] for name in ("train", "test")}
 
 
 def run_fingerprint(run: Run, scene: Scene, ranker: Ranker) -> str:

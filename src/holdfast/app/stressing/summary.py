@@ -7,23 +7,27 @@ from typing import Any
 
 import numpy as np
 
+from holdfast.app.stressing.corruption import corruption_errors
 from holdfast.app.stressing.evidence import Evidence, interval
 from holdfast.app.stressing.suite import family_of, kind_of
 from holdfast.app.stressing.tables import drift_words
+from holdfast.app.stressing.yardstick import Yardstick
 from holdfast.core.arrays import Floats
-from holdfast.evaluation.robustness.curves import corruption_error, worst
+from holdfast.evaluation.robustness.curves import worst
 from holdfast.evaluation.robustness.decay import half_life
-from holdfast.evaluation.robustness.ship_score import PARTS, WORST_WEIGHT, ShipScore
+from holdfast.evaluation.robustness.ship_score import DECAY_WEIGHT, PARTS, WORST_WEIGHT, ShipScore
 
 OTHER_WORST_WEIGHTS = (0.0, 0.5)
 """Asked to see whether a conclusion depends on what the worst case counts."""
 
 
-def summary_of(evidence: Evidence, *, level: float) -> dict[str, Any]:
+def summary_of(evidence: Evidence, *, yardstick: Yardstick, level: float) -> dict[str, Any]:
     """In plain containers, for ``stress.json``."""
     results = evidence.results
     suite = results.suite
     return {
+        "suite_fingerprint": yardstick.fingerprint,
+        "yardstick": dict(yardstick.parts),
         "suite": suite.settings.name,
         "held_out": suite.settings.held_out,
         "severities": list(suite.settings.severities),
@@ -47,7 +51,7 @@ def summary_of(evidence: Evidence, *, level: float) -> dict[str, Any]:
         "ship_score": _ship_score(evidence, level=level),
         "worst": {output: _worst(evidence, output) for output in evidence.outputs},
         "half_life": {output: _half_life(evidence, output, level=level) for output in evidence.quality_of},
-        "corruption_error": {output: _errors(evidence, output) for output in evidence.outputs},
+        "corruption_error": {output: _errors(evidence, output, level=level) for output in evidence.outputs},
         "slices_left_out": results.slices_left_out,
         "cost": results.cost,
     }
@@ -74,6 +78,8 @@ def _ship_score(evidence: Evidence, *, level: float) -> dict[str, Any] | None:
         **_parts(total, level=level),
         "by_output": {output: _parts(each, level=level) for output, each in by_output.items()},
         "worst_weight": WORST_WEIGHT,
+        "decay_weight": DECAY_WEIGHT,
+        "without_decay": [name for name, each in evidence.outputs.items() if not each.judges_decay],
         "with_other_worst_weights": others,
     }
 
@@ -126,29 +132,13 @@ def _half_life(evidence: Evidence, output: str, *, level: float) -> dict[str, An
     return None if found is None else asdict(found)
 
 
-def _errors(evidence: Evidence, output: str) -> dict[str, Any]:
-    """mCE and relative mCE of 1 - skill, over the severities at which both rankers are defined."""
-    mine, other = evidence.skill_of(output), evidence.skill_of(output, reference=True)
-    errors: dict[str, list[float]] = {}
-    others: dict[str, list[float]] = {}
-    for name in evidence.scored_ladders:
-        for severity in evidence.results.suite.settings.severities:
-            one, two = evidence.at(name, severity, mine), evidence.at(name, severity, other)
-            if one is not None and two is not None:
-                errors.setdefault(name, []).append(100.0 - float(one[0]))
-                others.setdefault(name, []).append(100.0 - float(two[0]))
-    clean, reference_clean = mine(evidence.results.clean), other(evidence.results.clean)
-    assert clean is not None
-    assert reference_clean is not None
-    found = corruption_error(
-        errors,
-        others,
-        clean_error=100.0 - float(clean[0]),
-        reference_clean_error=100.0 - float(reference_clean[0]),
-    )
+def _errors(evidence: Evidence, output: str, *, level: float) -> dict[str, Any]:
+    """mCE and relative mCE over the ladders that are scored, and the ladders that have no ratio."""
+    found = corruption_errors(evidence, output, names=evidence.scored_ladders, level=level)
     return {
         "mean": found.mean,
         "relative_mean": found.relative_mean,
-        "num_ladders": len(errors),
+        "num_ladders": len(found.by_corruption) + len(found.undefined),
         "without_a_ratio": list(found.undefined),
+        "without_a_relative_ratio": list(found.relative_undefined),
     }

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from holdfast.app.stressing.conditions import Conditions
+from holdfast.app.stressing.corruption import corruption_errors
 from holdfast.app.stressing.evidence import CHANCE, Evidence, Reading, interval
 from holdfast.app.stressing.suite import kind_of
 from holdfast.core.arrays import Floats
 from holdfast.drift.world_drift import WorldDrift
-from holdfast.evaluation.robustness.curves import breakdown_severity, corruption_error
+from holdfast.evaluation.robustness.curves import breakdown_severity
 from holdfast.evaluation.robustness.ship_score import PARTS
 
 CALIBRATION = "/calibration"
@@ -142,12 +143,7 @@ class StressTables:
         shared = [each for each in mine.severities if each in other.severities]
         skills = [float(mine.values[list(mine.severities).index(each), 0]) for each in shared]
         others = [float(other.values[list(other.severities).index(each), 0]) for each in shared]
-        error = corruption_error(
-            {name: [100.0 - each for each in skills[1:]]},
-            {name: [100.0 - each for each in others[1:]]},
-            clean_error=100.0 - skills[0],
-            reference_clean_error=100.0 - others[0],
-        )
+        error = corruption_errors(evidence, output, names=[name], level=self.level)
         lowest = int(lift.values[1:, 0].argmin()) + 1
         area, area_low, area_high = interval(mine.area, level=self.level)
         loss, loss_low, loss_high = interval(lift.values[0] - lift.area, level=self.level)

@@ -69,9 +69,10 @@ class CorruptionError:
     Attributes:
         by_corruption: sum of errors over severities, over that of the reference.
         relative_by_corruption: the same of what is lost to the clean error.
-        mean: mCE; None where no corruption has one.
+        mean: mCE, the mean of the ratios; None where no corruption has one.
         relative_mean: relative mCE; None where no corruption has one.
-        undefined: corruptions in which a sum of the reference is not above 0, so that a ratio means nothing.
+        undefined: corruptions without a ratio, because the reference's error is too small to divide by.
+        relative_undefined: those in which the reference loses too little to divide by.
     """
 
     by_corruption: dict[str, float]
@@ -79,6 +80,7 @@ class CorruptionError:
     mean: float | None
     relative_mean: float | None
     undefined: tuple[str, ...]
+    relative_undefined: tuple[str, ...]
 
 
 def corruption_error(
@@ -87,34 +89,54 @@ def corruption_error(
     *,
     clean_error: float,
     reference_clean_error: float,
+    least: float = 0.0,
+    noise: Mapping[str, float] | None = None,
 ) -> CorruptionError:
     r"""mCE and relative mCE; lower is better, and 1 is the reference.
 
     .. math:: CE_c = \frac{\sum_s E_{s,c}}{\sum_s E^{ref}_{s,c}}, \qquad
         rCE_c = \frac{\sum_s (E_{s,c} - E_0)}{\sum_s (E^{ref}_{s,c} - E^{ref}_0)}
 
-    The absolute form rewards a better clean model, the relative one a bad model that stays bad, and a
-    reference that hardly degrades makes it meaningless: read both, beside the clean value.
+    each averaged over the corruptions. The absolute form rewards a better clean model, the relative one a bad
+    model that stays bad; read both, beside the clean value. A ratio over next to nothing means nothing and
+    swamps the mean: a corruption in which the reference loses too little is named instead.
 
     Args:
         errors: by corruption, one a severity without 0, >= 0; such as 1 - AUC.
         reference_errors: the same of the reference, the same severities.
         clean_error: at severity 0.
         reference_clean_error: of the reference.
+        least: what the reference's error, and its loss, must exceed in the mean over severities, in the unit
+            of the errors, >= 0.
+        noise: by corruption, how much of the reference's mean loss may be chance, such as the distance to the
+            low end of its interval; the loss must exceed that too. None for nothing.
+
+    Raises:
+        ValueError: a corruption has no severities, or not those of the reference.
 
     Source: Hendrycks and Dietterich (2019).
     """
-    absolute, relative, undefined = {}, {}, []
+    absolute, relative = {}, {}
     for name, each in errors.items():
-        one, other = float(np.sum(each)), float(np.sum(reference_errors[name]))
-        if other > 0.0:
-            absolute[name] = one / other
-        lost = other - reference_clean_error * len(each)
-        if lost > 0.0:
-            relative[name] = (one - clean_error * len(each)) / lost
-        if other <= 0.0 or lost <= 0.0:
-            undefined.append(name)
-    return CorruptionError(absolute, relative, _mean(absolute), _mean(relative), tuple(undefined))
+        others = reference_errors[name]
+        if len(each) == 0 or len(each) != len(others):
+            raise ValueError(
+                f"{name} has {len(each)} errors and the reference {len(others)}; give one a severity of both"
+            )
+        mine, other = float(np.mean(each)), float(np.mean(others))
+        if other > least:
+            absolute[name] = mine / other
+        lost = other - reference_clean_error
+        if lost > max(least, (noise or {}).get(name, 0.0)):
+            relative[name] = (mine - clean_error) / lost
+    return CorruptionError(
+        by_corruption=absolute,
+        relative_by_corruption=relative,
+        mean=_mean(absolute),
+        relative_mean=_mean(relative),
+        undefined=tuple(name for name in errors if name not in absolute),
+        relative_undefined=tuple(name for name in errors if name not in relative),
+    )
 
 
 def _mean(values: Mapping[str, float]) -> float | None:

@@ -17,14 +17,14 @@ class RankStability:
     """The order of models, clean against stressed.
 
     Attributes:
-        tau: Kendall's tau-b, in [-1, 1]; None where all models tie on one side.
-        winner_stays: whether a best clean model is also a best one under stress.
-        num_models: compared; those without a value on either side are left out.
-        num_left_out: of them.
+        tau: Kendall's tau-b, in [-1, 1]; None where all models tie on one side, or with fewer than two.
+        winner_stays: whether a best clean model is also a best one under stress; None with fewer than two.
+        num_models: compared.
+        num_left_out: models without a finite value on one of the sides.
     """
 
     tau: float | None
-    winner_stays: bool
+    winner_stays: bool | None
     num_models: int
     num_left_out: int
 
@@ -33,20 +33,23 @@ def rank_stability(clean: Sequence[float | None], stressed: Sequence[float | Non
     """Compare the order of models by clean quality with that by stressed quality; higher is better.
 
     Args:
-        clean: ``[M]``; None where undefined.
-        stressed: ``[M]``; None where undefined.
+        clean: ``[M]``; None or NaN where undefined. Such a model is left out, and counted.
+        stressed: ``[M]``; None or NaN where undefined.
 
     Raises:
-        ValueError: the lengths differ, or fewer than two models have both.
+        ValueError: the lengths differ.
 
     Source: Kendall (1945) for tau-b.
     """
     if len(clean) != len(stressed):
         raise ValueError(f"clean has {len(clean)} models, stressed {len(stressed)}")
-    both = [(one, other) for one, other in zip(clean, stressed, strict=True) if None not in (one, other)]
-    if len(both) < 2:
-        raise ValueError(f"{len(both)} of {len(clean)} models have both qualities; an order needs two")
-    first, second = (np.array(side, dtype=np.float64) for side in zip(*both, strict=True))
+    # None becomes NaN, which no order may hold: comparisons with it are false on both sides.
+    first, second = (np.array(side, dtype=np.float64) for side in (clean, stressed))
+    both = np.isfinite(first) & np.isfinite(second)
+    first, second = first[both], second[both]
+    left_out = len(clean) - first.size
+    if first.size < 2:
+        return RankStability(None, None, first.size, left_out)
     tau = float(kendalltau(first, second).statistic) if np.ptp(first) > 0 and np.ptp(second) > 0 else None
     stays = bool(((first == first.max()) & (second == second.max())).any())
-    return RankStability(tau, stays, len(both), len(clean) - len(both))
+    return RankStability(tau, stays, first.size, left_out)

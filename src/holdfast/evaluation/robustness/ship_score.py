@@ -1,5 +1,6 @@
-"""One number for 'worth serving when production moves', and its parts: docs/decisions/0012-ship-score.md.
+"""One number for 'worth serving when production moves', and its parts.
 
+Argued in docs/decisions/0013-monotone-ship-score.md, and in 0012 what still holds of that.
 S severities, T days, R resamples. Arrays end in ``1 + R``: first the value, then the resamples.
 """
 
@@ -13,9 +14,12 @@ from numpy.typing import ArrayLike
 
 from holdfast.core.arrays import Floats
 from holdfast.evaluation.robustness.curves import normalised_area
-from holdfast.evaluation.robustness.decay import decay_line
+from holdfast.evaluation.robustness.decay import last_days_mean
 
+SCORE_VERSION = 2
+"""Scores of different versions say different things. 1: decision record 0012; 2: record 0013."""
 WORST_WEIGHT = 0.25
+DECAY_WEIGHT = 0.25
 POINTS_PER_FACTOR_TWO = 10.0
 PARTS = ("clean_lift", "loss_under_stress", "worst_case", "decay", "miscalibration")
 """The first adds points, the others take them away."""
@@ -65,9 +69,9 @@ class OutputEvidence:
         clean_lift: skill less the reference's, in points, ``[1 + R]``.
         lifts: a ladder of lifts for each injector in which the output is defined.
         log2_ratio: a ladder of log2(predicted / observed) for each; empty where the output has no scale.
-        days: days since training, ``[T]``; fewer than two for no decay.
+        days: days since training, ``[T]``; with fewer than two of them decay is not judged.
         day_lift: ``[T, 1 + R]``.
-        day_weight: rows of the days, ``[T]``.
+        day_weight: rows of the days, ``[T]``; a day without rows does not count.
     """
 
     clean_lift: Floats
@@ -77,6 +81,11 @@ class OutputEvidence:
     day_lift: Floats = field(default_factory=lambda: np.zeros((0, 1)))
     day_weight: Floats = field(default_factory=lambda: np.zeros(0))
 
+    @property
+    def judges_decay(self) -> bool:
+        """Whether there are two days with rows, so that the last can be held against the whole window."""
+        return bool(np.unique(self.days[self.day_weight > 0]).size > 1)
+
 
 @dataclass(frozen=True)
 class ShipScore:
@@ -84,9 +93,9 @@ class ShipScore:
 
     Attributes:
         clean_lift: how much better than the reference in clean conditions.
-        loss_under_stress: what the ladders take, >= 0.
-        worst_case: what the worst scenario takes on top, >= 0.
-        decay: what the last day takes, >= 0.
+        loss_under_stress: what the ladders take on average, by its weight, >= 0.
+        worst_case: what the worst scenario takes, by its weight, >= 0.
+        decay: what the last days take, by their weight, >= 0; 0 where it is not judged.
         miscalibration: what wrong levels take, >= 0.
     """
 
@@ -110,38 +119,54 @@ class ShipScore:
 
 
 def ship_score_of_output(evidence: OutputEvidence, *, worst_weight: float = WORST_WEIGHT) -> ShipScore:
-    """The score of one output.
+    r"""The score of one output: a weighted mean of three cautious lifts, less what wrong levels cost.
+
+    .. math:: \Big(\tfrac{3}{4} - w\Big) \, \overline{\min(C, A_i)} + w \min(C, \min_{i,s} V_{i,s})
+        + \tfrac{1}{4} \min(C, T) - K
+
+    with C the clean lift, :math:`V_{i,s}` the lift at severity s of injector i, :math:`A_i` the mean height
+    of its ladder, T the mean lift of the last third of the days, weighted by rows, and w = 1/4. Every term
+    rises with every lift, so a model that is nowhere worse never scores lower.
 
     Args:
-        evidence: with at least one ladder of lifts.
-        worst_weight: what the worst scenario counts, in [0, 1]. Other values than the default are for asking
-            whether a conclusion depends on it.
+        evidence: with at least one ladder of lifts. Where decay is not judged, its quarter goes to the first
+            term.
+        worst_weight: w, what the worst scenario counts, in [0, 3/4]; the average under stress gives or takes
+            the difference. Other values than the default are for asking whether a conclusion depends on it.
 
     Raises:
         ValueError: there is no ladder, or the weight is out of range.
     """
     if not evidence.lifts:
         raise ValueError("no injector has a defined value for this output; there is no stress to score")
-    if not 0.0 <= worst_weight <= 1.0:
-        raise ValueError(f"worst_weight is {worst_weight}; it must be from 0 to 1")
+    if not 0.0 <= worst_weight <= 1.0 - DECAY_WEIGHT:
+        raise ValueError(f"worst_weight is {worst_weight}; it must be from 0 to {1.0 - DECAY_WEIGHT:g}")
     clean = np.asarray(evidence.clean_lift, dtype=np.float64)
-    losses = [np.maximum(clean - each.area, 0.0) for each in evidence.lifts.values()]
-    loss = np.mean(losses, axis=0)
+    decay_weight = DECAY_WEIGHT if evidence.judges_decay else 0.0
+    decay: Floats = np.zeros_like(clean)
+    if evidence.judges_decay:
+        last = last_days_mean(evidence.days, evidence.day_lift, weight=evidence.day_weight)
+        decay = np.asarray(decay_weight * _below(clean, last))
+    losses = [_below(clean, each.area) for each in evidence.lifts.values()]
+    loss = (1.0 - worst_weight - decay_weight) * np.mean(losses, axis=0)
     lowest = np.min([each.values[1:].min(axis=0) for each in evidence.lifts.values()], axis=0)
-    worst = worst_weight * np.maximum(clean - loss - lowest, 0.0)
-    none = np.zeros_like(clean)
-    decay, off = none, none
-    counted = evidence.day_weight > 0
-    if np.unique(evidence.days[counted]).size > 1:
-        line = decay_line(evidence.days, evidence.day_lift, weight=evidence.day_weight)
-        decay = np.maximum(line.fall_to_last_day, 0.0)
-    if evidence.log2_ratio:
-        areas = [
-            normalised_area(each.severities, np.minimum(np.abs(each.values), 1.0))
-            for each in evidence.log2_ratio.values()
-        ]
-        off = POINTS_PER_FACTOR_TWO * np.mean(areas, axis=0)
-    return ShipScore(clean, loss, worst, decay, off)
+    worst = worst_weight * _below(clean, lowest)
+    return ShipScore(clean, loss, worst, decay, _miscalibration(evidence.log2_ratio, like=clean))
+
+
+def _below(clean: Floats, lift: Floats) -> Floats:
+    """How far a lift lies below the clean one; 0 where it does not."""
+    return np.asarray(np.maximum(clean - lift, 0.0))
+
+
+def _miscalibration(ratios: Mapping[str, Ladder], *, like: Floats) -> Floats:
+    """Ten points a factor of two, and more than that not more; 0 where an output has no scale."""
+    if not ratios:
+        return np.zeros_like(like)
+    areas = [
+        normalised_area(each.severities, np.minimum(np.abs(each.values), 1.0)) for each in ratios.values()
+    ]
+    return np.asarray(POINTS_PER_FACTOR_TWO * np.mean(areas, axis=0))
 
 
 def ship_score(
