@@ -26,8 +26,8 @@ def quantile_of(values: Floats) -> Floats:
     """Share of the finite values below each value, ties in the middle, in [0, 1], ``[N]``; NaN if missing.
 
     Exact for at most 100,000 values. Of more, 20,000 that chance draws are looked at, always the same ones:
-    exact to about a hundredth. (Evenly spaced ones would not do: rows come by request and slot, and every tenth
-    row may be the first slot.)
+    exact to about a hundredth. (Evenly spaced ones would not do: rows come by request and slot, so that every
+    tenth row may be the first slot.)
     """
     finite = np.isfinite(values)
     known = values[finite]
