@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,14 +26,20 @@ START = pd.Timestamp("2025-03-01", tz="UTC")
 SEEDS = range(100)
 
 
+def loaded(path: Path) -> Any:
+    """What a file of the folder describes, with the part that its defaults put into it."""
+    values = yaml.safe_load(path.read_text())
+    for part in values.pop("defaults", []):
+        if part != "_self_":
+            ((key, option),) = part.items()
+            values[key.removeprefix("/drift@")] = loaded(path.with_stem(option))
+    return component_class(values.pop(TARGET))(**values)
+
+
 def shipped() -> dict[str, Injector]:
-    found = {}
-    for path in sorted((shipped_folder("configs") / "drift").glob("*.yaml")):
-        values = yaml.safe_load(path.read_text())
-        component = component_class(values.pop(TARGET))
-        if hasattr(component, "inject") and "defaults" not in values:
-            found[path.stem] = component(**values)
-    return found
+    paths = sorted((shipped_folder("configs") / "drift").glob("*.yaml"))
+    found = {path.stem: loaded(path) for path in paths}
+    return {name: injector for name, injector in found.items() if hasattr(injector, "inject")}
 
 
 INJECTORS = shipped()
