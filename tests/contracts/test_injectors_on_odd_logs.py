@@ -253,7 +253,7 @@ def is_changed(clean: DriftRows, drifted: Drifted) -> bool:
 
 @cache
 def log_of(name: str) -> DriftRows:
-    return LOGS[name]()
+    return {**LOGS, **REAL}[name]()
 
 
 @every_injector
@@ -284,3 +284,56 @@ def test_it_works_or_says_why_not_and_is_never_silent(name: str, log: str) -> No
 
 def test_what_does_not_fit_an_ordinary_log_would_test_nothing() -> None:
     assert [name for name in INJECTORS if INJECTORS[name].fits(log_of("ordinary")) is not None] == []
+
+
+def like_real(*, users: int, requests: int, slots: int, days: float, seed: int) -> DriftRows:
+    """Few or fleeting users, items and categories with a long tail, values missing not at random, ties."""
+    draws = np.random.default_rng(seed)
+    rows = frame(requests=requests, slots=slots, users=users, days=days, seed=seed)
+    n = len(rows)
+    user = np.minimum(draws.zipf(1.6, requests) - 1, users - 1).repeat(slots)
+    price = np.round(draws.lognormal(sigma=2.0, size=n), 1)
+    return made(
+        rows.assign(
+            user_id=user,
+            item_id=np.minimum(draws.zipf(1.4, n), 200),
+            click=draws.random(n) < 0.05,
+            market=np.array(["home", "home", "home", "abroad"], dtype=object)[user % 4],
+            device=draws.choice(["phone", "desk", None], n, p=[0.97, 0.02, 0.01]),
+            topic=pd.Series(np.minimum(draws.zipf(1.5, n), 40)).astype("string").mask(draws.random(n) < 0.2),
+            price=np.where(draws.random(n) < np.where(price > 5.0, 0.6, 0.1), np.nan, price),
+            age=np.where(user % 3 == 0, np.nan, rows["age"]).astype(np.float32),
+            propensity=draws.choice([0.9, 0.08, 0.02], n),
+            user_active_days_7=np.where(draws.random(n) < 0.5, 0, 3),
+        ),
+        observed_days=days + 1.0,
+    )
+
+
+REAL: dict[str, Callable[[], DriftRows]] = {
+    "few_users_for_long": lambda: like_real(users=5, requests=150, slots=4, days=20.0, seed=1),
+    "many_users_for_a_day": lambda: like_real(users=300, requests=200, slots=2, days=1.0, seed=2),
+    "long_slates": lambda: like_real(users=40, requests=40, slots=12, days=7.0, seed=3),
+    "hardly_anything": lambda: like_real(users=3, requests=12, slots=3, days=3.0, seed=4),
+}
+
+
+@every_injector
+@pytest.mark.parametrize("log", REAL)
+def test_the_realised_strength_never_falls_with_severity(name: str, log: str) -> None:
+    injector, rows = INJECTORS[name], log_of(log)
+    if injector.fits(rows) is not None:
+        pytest.skip(injector.fits(rows) or "")
+    for seed in range(3):
+        drifted = [injector.inject(rows, severity=severity, seed=seed) for severity in range(6)]
+        strengths = [injector.strength_of(rows, each) for each in drifted]
+        assert strengths[0] == 0.0
+        # A share is a mean of means: rounding may move its last digits.
+        assert (np.diff(strengths) >= -1e-12).all(), strengths
+        moved = [NOTHING_CHANGED not in each.notes for each in drifted[1:]]
+        assert moved == sorted(moved), "what a severity changes, every higher one changes too"
+
+
+def test_most_injectors_fit_logs_like_real_ones() -> None:
+    left_out = {log: [name for name in INJECTORS if INJECTORS[name].fits(log_of(log))] for log in REAL}
+    assert {log: len(names) for log, names in left_out.items() if len(names) > 3} == {}, left_out
