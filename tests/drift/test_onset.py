@@ -59,7 +59,7 @@ def test_the_share_by_hand():
     np.testing.assert_allclose(found, [f(day, 3.0, 2.0) for day in days], rtol=1e-12)
     np.testing.assert_allclose(found[1:4], [1 / (1 + math.e**2), 0.5, 1 / (1 + math.e**-2)], rtol=1e-12)
     np.testing.assert_array_equal(onset_share(days, position_days=3.0, width_days=0.0), [0, 0, 1, 1, 1])
-    assert (np.diff(onset_share(days, position_days=3.0, width_days=1e-9)) >= 0.0).all()
+    assert (np.diff(onset_share(days, position_days=3.0, width_days=1e-308)) >= 0.0).all()
     assert len(onset_share(np.zeros(0), position_days=1.0, width_days=1.0)) == 0
 
 

@@ -47,7 +47,9 @@ def onset_share(days: Floats, *, position_days: float, width_days: float) -> Flo
     since = np.asarray(days, dtype=np.float64) - position_days
     if width_days == 0.0:
         return np.asarray(since >= 0.0, dtype=np.float64)
-    return np.asarray(expit(4.0 * since / width_days), dtype=np.float64)
+    # A tiny width makes huge numbers, which are far before or far after.
+    with np.errstate(over="ignore"):
+        return np.asarray(expit(4.0 * since / width_days), dtype=np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
