@@ -50,7 +50,7 @@ def chosen(path: Path) -> list[str]:
 
 def test_the_tree_holds_what_it_is_thought_to_hold():
     # A file that nobody composes is a file that nobody tests: change the count when one is added.
-    assert len(GROUP_FILES) == 160
+    assert len(GROUP_FILES) == 161
     assert len(STUDIES) == 7
 
 

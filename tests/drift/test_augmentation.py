@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import yaml
 
+from holdfast.app.schema import component_class
 from holdfast.core.errors import UserError
+from holdfast.core.shipped import shipped_folder
 from holdfast.data.encoded import EncodedWindow
 from holdfast.data.encoder import Encoder, EncoderSettings, fit_encoder
 from holdfast.drift.augmentation import Augmentation, augmented_window, check_augmentation
 from holdfast.drift.covariates.item_churn import ItemChurn
+from holdfast.drift.injector import Family
 from holdfast.drift.labels.lost_events import LostEvents
+from holdfast.drift.onset import GradualOnset
 from holdfast.drift.rows import DriftRows
 from holdfast.drift.sensors.late_features import LateFeatures
 from holdfast.drift.sensors.missing import MissingAtRandom
@@ -116,6 +121,48 @@ def test_what_may_not_be_trained_on_is_refused(clean: DriftRows) -> None:
         augmented_window(
             Augmentation(), clean, replace(window, content_seconds=np.ones(399)), encoder, seed=0
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetFree(LateFeatures):
+    """Late features that a class of their own declares fit for training."""
+
+    family: ClassVar[Family] = Family.TRAINING
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsYouLike(Noise):
+    """Noise whose family is a setting."""
+
+    family: Family = Family.TRAINING  # type: ignore[misc]
+
+
+def test_no_setting_frees_a_drift_that_is_held_out():
+    by_hand = LateFeatures()
+    object.__setattr__(by_hand, "family", Family.TRAINING)
+    assert by_hand.family == "training"
+    for freed in (by_hand, SetFree(), GradualOnset(injector=by_hand), GradualOnset(injector=LateFeatures())):
+        with pytest.raises(ValueError, match="of the family 'held_out'"):
+            check_augmentation({"late": freed})
+    with pytest.raises(ValueError, match="AsYouLike, whose family is a setting"):
+        check_augmentation({"odd": AsYouLike()})
+    with pytest.raises(ValueError, match="lost is a drift of kind 'label'"):
+        check_augmentation({"lost": GradualOnset(injector=LostEvents())})
+    check_augmentation({"noise": Noise(), "slowly": GradualOnset(injector=Noise())})
+
+
+@pytest.mark.parametrize(
+    "path", sorted((shipped_folder("configs") / "drift").glob("[!g]*.yaml")), ids=lambda path: path.stem
+)
+def test_of_what_ships_only_the_training_family_passes(path):
+    values = yaml.safe_load(path.read_text())
+    made = component_class(values.pop("_target_"))(**values)
+    allowed = made.family == "training" and made.kind in ("covariate", "sensor")
+    if allowed and hasattr(made, "inject"):
+        check_augmentation({path.stem: made})
+    else:
+        with pytest.raises(ValueError, match=path.stem):
+            check_augmentation({path.stem: made})
 
 
 @pytest.mark.parametrize(

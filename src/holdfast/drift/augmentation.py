@@ -6,7 +6,7 @@ N rows of the train window.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from holdfast.core.random import derive_seed, generator
 from holdfast.data.encoded import META_FIELDS, EncodedWindow
 from holdfast.data.encoder import Encoder
 from holdfast.drift.injector import Family, Injector, check_severity
+from holdfast.drift.onset import GradualOnset
 from holdfast.drift.rows import DriftRows
 
 ALLOWED_KINDS = ("covariate", "sensor")
@@ -56,15 +57,25 @@ class Augmentation:
 def check_augmentation(injectors: Mapping[str, object]) -> None:
     """Refuse what training may not see, and what would change labels.
 
+    The family is read off the class and the classes that it is made from, and of what comes on over days
+    off the injector inside: no setting can make a held-out drift one to be trained on.
+
     Raises:
         ValueError: names the injector and says why.
     """
     for name, each in injectors.items():
         if not isinstance(each, Injector):
             raise ValueError(f"{name} is {type(each).__name__}, which puts no drift into rows")
-        if each.family != Family.TRAINING:
+        inside = each.injector if isinstance(each, GradualOnset) else each
+        family = _family_of(type(inside))
+        if family is None:
             raise ValueError(
-                f"{name} is of the family {str(each.family)!r}, which only judges models: trained on, it "
+                f"{name} is {type(inside).__name__}, whose family is a setting; make it a fact of the class, "
+                "as in 'family: ClassVar[Family] = Family.TRAINING'"
+            )
+        if family is not Family.TRAINING:
+            raise ValueError(
+                f"{name} is of the family {str(family)!r}, which only judges models: trained on, it "
                 "would say nothing any more; choose injectors of the family 'training'"
             )
         if each.kind not in ALLOWED_KINDS:
@@ -72,6 +83,16 @@ def check_augmentation(injectors: Mapping[str, object]) -> None:
                 f"{name} is a drift of kind {each.kind!r}, which changes labels; choose among "
                 f"{' and '.join(ALLOWED_KINDS)} drifts"
             )
+
+
+def _family_of(made: type) -> Family | None:
+    """What the class and those that it is made from say; the strictest counts, None where it is a setting."""
+    if is_dataclass(made) and any(each.name == "family" for each in fields(made)):
+        return None
+    said = [each.__dict__["family"] for each in made.__mro__ if "family" in each.__dict__]
+    families = [Family(each) for each in said if isinstance(each, str)]
+    # A protocol that a class is made from says that there is a family, and not which.
+    return max(families, key=list(Family).index, default=None)
 
 
 def augmented_window(

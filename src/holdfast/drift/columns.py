@@ -39,9 +39,18 @@ def categorical_features(rows: DriftRows, columns: Sequence[str]) -> Chosen:
     return _chosen(rows, columns, kinds=("categorical",))
 
 
+def known_categories(rows: DriftRows, columns: Sequence[str]) -> Chosen:
+    """The same without those that have no value in any row."""
+    return _known(rows, *categorical_features(rows, columns))
+
+
 def any_features(rows: DriftRows, columns: Sequence[str]) -> Chosen:
-    """The named features of any kind; if none is named those of the card, or of the history."""
-    return _chosen(rows, columns, kinds=("numeric", "categorical", "multi_valued", "sequence"))
+    """The named features of any kind; if none is named those of the card, or of the history.
+
+    Those without a single value are left out: they cannot lose any.
+    """
+    chosen, reason = _chosen(rows, columns, kinds=("numeric", "categorical", "multi_valued", "sequence"))
+    return _known(rows, chosen, reason)
 
 
 def deviation_of(values: Floats) -> float:
@@ -97,6 +106,17 @@ def _chosen(rows: DriftRows, columns: Sequence[str], *, kinds: tuple[FeatureKind
     of_card = [feature for feature in possible.values() if not is_history(feature.name)]
     chosen = of_card or list(possible.values())
     return chosen, None if chosen else f"there is no {words} feature"
+
+
+def _known(rows: DriftRows, chosen: list[Feature], reason: str | None) -> Chosen:
+    known = [each for each in chosen if _has_values(rows, each.name)]
+    if reason is None and not known:
+        reason = f"none of the features {[each.name for each in chosen]} has a value in any row"
+    return known, reason
+
+
+def _has_values(rows: DriftRows, name: str) -> bool:
+    return rows.derived(("has values", name), lambda: bool(rows.rows[name].notna().any()))
 
 
 def _varies(rows: DriftRows, name: str) -> bool:

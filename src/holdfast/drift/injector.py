@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -75,10 +75,20 @@ class Injector(Protocol):
     direction. Severity 0 gives back the very object that it was given.
     """
 
-    kind: ClassVar[Kind]
-    family: ClassVar[Family]
-    seeded: ClassVar[bool]
-    """Whether the seed matters: without chance in it, one seed says all."""
+    @property
+    def kind(self) -> Kind:
+        """What drifts; of the class, not a setting."""
+        ...
+
+    @property
+    def family(self) -> Family:
+        """What it may be used for; of the class, not a setting."""
+        ...
+
+    @property
+    def seeded(self) -> bool:
+        """Whether the seed matters: without chance in it, one seed says all."""
+        ...
 
     def fits(self, rows: DriftRows) -> str | None:
         """Why this drift cannot be put into such rows, in words for a report; None if it can."""

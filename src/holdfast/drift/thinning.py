@@ -8,10 +8,13 @@ N rows, Q requests.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.core.random import generator
+from holdfast.drift.changed import told
 from holdfast.drift.injector import Drifted
 from holdfast.drift.rows import DriftRows
 from holdfast.drift.units import first_rows, num_units, unit_codes
@@ -35,7 +38,7 @@ def thin_requests(rows: DriftRows, keep: Floats, *, seed: int, name: str) -> Dri
         "effective_sample_size": float(stays.sum()),
     }
     # Rows are copies: no column changed, and so no row did.
-    return Drifted(rows.take(index), (), np.zeros(len(index), dtype=np.bool_), (), figures)
+    return told(rows, Drifted(rows.take(index), (), np.zeros(len(index), dtype=np.bool_), (), figures))
 
 
 def favour(rows: DriftRows, favoured: Bools, *, lost: float, seed: int, name: str, note: str) -> Drifted:
@@ -56,7 +59,7 @@ def favour(rows: DriftRows, favoured: Bools, *, lost: float, seed: int, name: st
         "favoured_share_before": favoured_rows / len(rows),
         "favoured_share": favoured_rows / len(drifted.rows),
     }
-    return Drifted(drifted.rows, (), drifted.changed_rows, (note,), figures)
+    return replace(drifted, notes=(note, *drifted.notes), figures=figures)
 
 
 def favoured_gain(drifted: Drifted) -> float:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from holdfast.drift.changed import told
 from holdfast.drift.concepts.outcomes import click_rate, clicked, no_click, without_clicks
 from holdfast.drift.concepts.steering import click_steering, possible_features
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
@@ -40,7 +41,14 @@ class ClickbaitFatigue:
 
     def fits(self, rows: DriftRows) -> str | None:
         """Why not; see ``Injector``."""
-        return no_click(rows) or possible_features(rows, "item", self.feature)[1]
+        names, reason = possible_features(rows, "item", self.feature)
+        reason = no_click(rows) or reason
+        if reason is not None:
+            return reason
+        draw = click_steering(rows, names)
+        if np.isfinite(draw.rank[clicked(rows)]).any():
+            return None
+        return f"no row that was clicked has a value of {draw.name}"
 
     def inject(self, rows: DriftRows, *, severity: int, seed: int) -> Drifted:
         """The rows after the drift; see ``Injector``."""
@@ -55,7 +63,7 @@ class ClickbaitFatigue:
         columns = without_clicks(rows, lost)
         figures = {"share_of_clicks": float(lost.sum() / clicks.sum())}
         note = f"surrogate: clicks on {draw.said} are taken back, up to {strength:.0%} of them at the end"
-        return Drifted(rows.with_columns(columns), tuple(columns), lost, (note,), figures)
+        return told(rows, Drifted(rows.with_columns(columns), tuple(columns), lost, (note,), figures))
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
         """Share of the clicks that are gone."""

@@ -7,8 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from holdfast.core.arrays import Bools
+from holdfast.drift.changed import told
 from holdfast.drift.concepts.outcomes import clicked, dwell_of
-from holdfast.drift.concepts.steering import possible_features, steering
+from holdfast.drift.concepts.steering import Steering, possible_features, steering
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, strength_at
 from holdfast.drift.rows import DriftRows
@@ -47,9 +49,14 @@ class DwellRescaling:
         """Why not; see ``Injector``."""
         if len(rows) == 0:
             return "there are no rows"
-        if "dwell" not in rows.card.outcomes or not np.isfinite(dwell_of(rows)).any():
+        known = "dwell" in rows.card.outcomes and "dwell_seconds" in rows.rows
+        if not known or not np.isfinite(dwell_of(rows)).any():
             return "no dwell is known"
-        return possible_features(rows, "item", self.feature)[1]
+        names, reason = possible_features(rows, "item", self.feature)
+        if reason is not None:
+            return reason
+        draw, where = _shrinking(rows, names)
+        return None if where.any() else f"no row that was clicked has both a stay and a value of {draw.name}"
 
     def inject(self, rows: DriftRows, *, severity: int, seed: int) -> Drifted:
         """The rows after the drift; see ``Injector``."""
@@ -58,16 +65,26 @@ class DwellRescaling:
             return unchanged(rows)
         names, _ = possible_features(rows, "item", self.feature)
         dwell = dwell_of(rows)
-        stayed = clicked(rows) & np.isfinite(dwell)
-        draw = steering(rows, names, np.log1p(np.nan_to_num(dwell)), where=stayed)
-        where = stayed & np.isfinite(draw.rank) & (dwell > 0.0)
+        draw, where = _shrinking(rows, names)
         shorter = dwell * np.exp(-strength * np.nan_to_num(draw.rank))
         columns = {"dwell_seconds": np.where(where, shorter, dwell)}
         note = f"surrogate: stays on {draw.said} are shorter, down to {np.exp(-strength):.0%}"
-        return Drifted(rows.with_columns(columns), tuple(columns), where, (note,))
+        return told(rows, Drifted(rows.with_columns(columns), tuple(columns), where, (note,)))
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
         """Mean of the log seconds that were lost, over known stays."""
         before, after = dwell_of(clean), dwell_of(drifted.rows)
         where = np.isfinite(before) & (before > 0.0)
         return float(np.log(before[where] / after[where]).mean()) if where.any() else 0.0
+
+
+def _shrinking(rows: DriftRows, names: list[str]) -> tuple[Steering, Bools]:
+    """The feature that holds people, and the rows whose stay it can shorten, ``[N]``."""
+
+    def look() -> tuple[Steering, Bools]:
+        dwell = dwell_of(rows)
+        stayed = clicked(rows) & np.isfinite(dwell)
+        draw = steering(rows, names, np.log1p(np.nan_to_num(dwell)), where=stayed)
+        return draw, stayed & np.isfinite(draw.rank) & (dwell > 0.0)
+
+    return rows.derived(("shrinking", *names), look)

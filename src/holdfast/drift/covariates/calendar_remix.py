@@ -47,7 +47,7 @@ class HourRemix:
         """Why not; see ``Injector``."""
         if len(rows) == 0:
             return "there are no rows"
-        if self._starts(_local_hours(rows)):
+        if self._starts(first_of_request(rows, _local_hours(rows))):
             return None
         return f"all requests are of hours of which any {self.num_hours} in a row are all there are"
 
@@ -99,7 +99,7 @@ class SeasonRemix:
         """Why not; see ``Injector``."""
         if len(rows) == 0:
             return "there are no rows"
-        days = np.unique(_weekdays(rows))
+        days = np.unique(first_of_request(rows, _weekdays(rows)))
         if len(days) < 2:
             return "all requests are of one day of the week"
         if self.weekdays and np.isin(days, self.weekdays).all():

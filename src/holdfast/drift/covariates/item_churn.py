@@ -9,6 +9,7 @@ import numpy as np
 
 from holdfast.core.arrays import Ints
 from holdfast.core.random import generator
+from holdfast.drift.changed import told
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, shares, strength_at
 from holdfast.drift.rows import DriftRows
@@ -22,7 +23,7 @@ class ItemChurn:
     What would have been shown instead is not in a log, so nothing is put in their place.
 
     Attributes:
-        strengths: share of the items that is withdrawn, in (0, 1).
+        strengths: share of the items that is withdrawn, in (0, 1); at least one item.
         popular_first: whether the items that are shown most go first, instead of any.
     """
 
@@ -51,7 +52,7 @@ class ItemChurn:
             return unchanged(rows)
         item = unit_codes(rows, "item")
         order = self._order(item, seed=seed)
-        num_withdrawn = min(round(share * len(order)), len(order) - 1)
+        num_withdrawn = min(max(1, round(share * len(order))), len(order) - 1)
         withdrawn = np.zeros(len(order), dtype=np.bool_)
         withdrawn[order[:num_withdrawn]] = True
         index = np.flatnonzero(~withdrawn[item])
@@ -59,7 +60,8 @@ class ItemChurn:
         note = (
             f"{num_withdrawn} of {len(order)} items are withdrawn, their rows dropped; slots stay as logged"
         )
-        return Drifted(rows.take(index), (), np.zeros(len(index), dtype=np.bool_), (note,), figures)
+        drifted = Drifted(rows.take(index), (), np.zeros(len(index), dtype=np.bool_), (note,), figures)
+        return told(rows, drifted)
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
         """Share of the items that are gone."""

@@ -9,12 +9,12 @@ import numpy as np
 
 from holdfast.core.arrays import Bools
 from holdfast.core.random import generator
-from holdfast.drift.changed import changed_rows_share, changed_share
-from holdfast.drift.columns import categorical_features
+from holdfast.drift.changed import changed_rows_share, changed_share, told
+from holdfast.drift.columns import categorical_features, known_categories, places_of
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, shares, shares_of_values, strength_at
 from holdfast.drift.rows import DriftRows
-from holdfast.drift.units import chances, column_codes, num_units
+from holdfast.drift.units import chances
 from holdfast.drift.unseen import unseen
 
 
@@ -52,7 +52,7 @@ class NewMarket:
         column = unseen(rows.rows[name], new, which=np.zeros(len(rows), dtype=np.int64))
         note = f"a new value of {name}"
         figures = {"share_of_rows": float(new.mean())}
-        return Drifted(rows.with_columns({name: column}), (name,), new, (note,), figures)
+        return told(rows, Drifted(rows.with_columns({name: column}), (name,), new, (note,), figures))
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
         """Share of the rows in the new market."""
@@ -105,24 +105,24 @@ class NewCategories:
             columns[name] = unseen(rows.rows[name], new, which=which)
             any_new |= new
         figures = {"share_of_rows": float(any_new.mean())}
-        return Drifted(rows.with_columns(columns), tuple(names), any_new, (), figures)
+        drifted = Drifted(rows.with_columns(columns), tuple(names), any_new, (), figures)
+        return told(rows, drifted, asked=self.columns)
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
         """Share of the values of those columns that are new."""
         return changed_share(clean, drifted, drifted.changed_columns or ())
 
     def _columns(self, rows: DriftRows) -> tuple[list[str], str | None]:
-        features, reason = categorical_features(rows, self.columns)
+        features, reason = known_categories(rows, self.columns)
         chosen = features if self.columns else [each for each in features if each.owner == "item"] or features
         return [each.name for each in chosen], reason
 
 
 def _replaced(rows: DriftRows, name: str, *, share: float, seed: int) -> tuple[Bools, np.ndarray]:
-    """Rows whose value is replaced ``[N]``, and the code of every row's value ``[N]``."""
-    column = rows.rows[name]
-    which = column_codes(rows, name)
-    order = generator(seed, "drift", "new_categories", name).permutation(num_units(which))
+    """Rows whose value is replaced ``[N]``, and the code of every row's value, -1 where missing, ``[N]``."""
+    # What is missing has no value that could be new.
+    which, values = places_of(rows, name)
+    order = generator(seed, "drift", "new_categories", name).permutation(len(values))
     chosen = np.zeros(len(order), dtype=np.bool_)
     chosen[order[: max(1, round(share * len(order)))]] = True
-    # What is missing has no value that could be new.
-    return chosen[which] & column.notna().to_numpy(), which
+    return chosen[which] & (which >= 0), which

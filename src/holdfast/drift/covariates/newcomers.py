@@ -11,7 +11,7 @@ import pandas as pd
 from holdfast.core.arrays import Bools
 from holdfast.core.features import FeatureOwner
 from holdfast.data.canonical import COLUMN_NAMES
-from holdfast.drift.changed import changed_cells
+from holdfast.drift.changed import changed_cells, told
 from holdfast.drift.history_columns import without_history
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, shares, strength_at
@@ -128,7 +128,7 @@ def _renamed(rows: DriftRows, owner: FeatureOwner, new: Bools, *, categories: bo
         new_value = np.zeros_like(which)
         columns |= {each: unseen(rows.rows[each], new, which=new_value) for each in _categories(rows)}
     figures = {"share_of_rows": float(new.mean()), f"new_{owner}s": float(len(np.unique(which[new])))}
-    return Drifted(rows.with_columns(columns), tuple(columns), new, (), figures)
+    return told(rows, Drifted(rows.with_columns(columns), tuple(columns), new, (), figures))
 
 
 def _share_renamed(clean: DriftRows, drifted: Drifted, name: str) -> float:

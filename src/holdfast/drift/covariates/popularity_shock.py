@@ -43,6 +43,8 @@ class PopularityShock:
             return "there are no rows"
         if rows.rows["item_id"].nunique() < 2 or rows.rows["request_id"].nunique() < 2:
             return "there is only one item, or one request"
+        if not _missing_somewhere(rows).any():
+            return "every request shows every item: none is without the favoured ones"
         return None
 
     def inject(self, rows: DriftRows, *, severity: int, seed: int) -> Drifted:
@@ -61,13 +63,30 @@ class PopularityShock:
         return favoured_gain(drifted)
 
     def _hot(self, rows: DriftRows, *, seed: int) -> Bools:
-        """Items that everybody wants to see, bool ``[items]``; at least one, and not all."""
-        item = unit_codes(rows, "item")
+        """Items that everybody wants to see, bool ``[items]``; at least one, and some request has none."""
+        item, request = unit_codes(rows, "item"), unit_codes(rows, "request")
         shown = np.bincount(item, minlength=num_units(item))
         order = generator(seed, "drift", "hot items").permutation(len(shown))
+        # An item that every request shows favours none of them, so another one goes first.
+        order = order[np.argsort(~_missing_somewhere(rows)[order], kind="stable")]
         before = np.cumsum(shown[order]) - shown[order]
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        # A request is favoured from the first of its items on; the last request to be so stays out.
+        first = np.full(num_units(request), len(order))
+        np.minimum.at(first, request, place[item])
         hot = np.zeros(len(shown), dtype=np.bool_)
-        hot[order[before < self.share_of_rows * len(item)]] = True
-        if hot.all():
-            hot[order[-1]] = False
+        hot[order[(before < self.share_of_rows * len(item)) & (np.arange(len(order)) < first.max())]] = True
         return hot
+
+
+def _missing_somewhere(rows: DriftRows) -> Bools:
+    """Items that some request does not show, bool ``[items]``."""
+
+    def look() -> Bools:
+        item, request = unit_codes(rows, "item"), unit_codes(rows, "request")
+        num_items = num_units(item)
+        pairs = np.unique(request * num_items + item)
+        return np.asarray(np.bincount(pairs % num_items, minlength=num_items) < num_units(request))
+
+    return rows.derived("missing somewhere", look)

@@ -76,7 +76,10 @@ class LongerDelay:
         note = (
             f"outcomes as of {moment}, {days:g} days earlier: {future.mean():.0%} of the rows have none yet"
         )
-        return Drifted(drifted, tuple(columns), changed, (note,), figures)
+        notes = (
+            (note,) if changed.any() else (note, "no outcome is so recent: only what is known of it is older")
+        )
+        return Drifted(drifted, tuple(columns), changed, notes, figures)
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
         """Days by which the moment of knowing is earlier."""

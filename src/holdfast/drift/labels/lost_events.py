@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from holdfast.drift.changed import told
 from holdfast.drift.concepts.outcomes import click_rate, clicked, no_click, without_clicks
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, shares, strength_at
@@ -45,7 +46,7 @@ class LostEvents:
         lost = clicks & (chances(rows, self.unit, seed, "lost_events") < share)
         columns = without_clicks(rows, lost)
         figures = {"share_of_clicks": float(lost.sum() / clicks.sum())}
-        return Drifted(rows.with_columns(columns), tuple(columns), lost, (), figures)
+        return told(rows, Drifted(rows.with_columns(columns), tuple(columns), lost, (), figures))
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
         """Share of the clicks that are gone."""

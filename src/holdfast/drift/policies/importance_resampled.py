@@ -5,7 +5,7 @@ N rows, Q requests.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -74,25 +74,31 @@ class ImportanceResampled:
         strength = strength_at(self, rows, severity)
         if strength is None:
             return unchanged(rows)
-        log_weight = _log_chance(rows) * (-strength if self.towards == "random" else strength)
+        log_chance = _log_chance(rows)
+        log_weight = log_chance * (-strength if self.towards == "random" else strength)
         highest = np.sort(log_weight)[-max(1, int(ALWAYS_KEPT * len(log_weight)))]
         keep = np.exp(np.minimum(log_weight - highest, 0.0))
         drifted = thin_requests(rows, keep, seed=seed, name="importance_resampled")
         weight = np.exp(log_weight - log_weight.max())
+        sign = -1.0 if self.towards == "random" else 1.0
+        kept_mean = float(_log_chance(drifted.rows).mean())
         figures = {
             **drifted.figures,
+            "log_propensity_moved": sign * (kept_mean - float(log_chance.mean())),
+            "log_propensity_moved_expected": sign * float(keep @ log_chance / keep.sum() - log_chance.mean()),
             "effective_sample_size_of_weights": float(weight.sum() ** 2 / np.square(weight).sum()),
         }
         note = f"as a policy that is more {self.towards} would have logged it: propensities to the power of "
         power = 1.0 - strength if self.towards == "random" else 1.0 + strength
-        return Drifted(drifted.rows, (), drifted.changed_rows, (f"{note}{power:g}",), figures)
+        return replace(drifted, notes=(f"{note}{power:g}", *drifted.notes), figures=figures)
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
-        """By how much the mean logarithm of the requests' propensities moved, in the stated direction."""
-        if not len(clean) or not drifted.figures:
-            return 0.0
-        moved = float(_log_chance(clean).mean() - _log_chance(drifted.rows).mean())
-        return moved if self.towards == "random" else -moved
+        """By how much the mean logarithm of the requests' propensities moves, in the stated direction.
+
+        Expected over the draws, because on few requests the draws may go the other way; what came of them is
+        the figure ``log_propensity_moved``.
+        """
+        return drifted.figures.get("log_propensity_moved_expected", 0.0)
 
 
 def _log_chance(rows: DriftRows) -> Floats:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from holdfast.core.arrays import Bools, Floats
 from holdfast.drift.changed import changed_share
 from holdfast.drift.columns import numbers_of, numeric_features
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
@@ -44,7 +45,16 @@ class Clipping:
 
     def fits(self, rows: DriftRows) -> str | None:
         """Why not; see ``Injector``."""
-        return numeric_features(rows, self.columns)[1]
+        features, reason = numeric_features(rows, self.columns)
+        most = self.strengths[-1]
+        names = [each.name for each in features]
+
+        def cuts() -> bool:
+            return any(_cut(rows, name, most)[1].any() for name in names)
+
+        if reason is None and not rows.derived(("cuts", most, *names), cuts):
+            return f"a share of {most:g} of the values lies at each end of {names}: no value is beyond it"
+        return reason
 
     def inject(self, rows: DriftRows, *, severity: int, seed: int) -> Drifted:
         """The rows after the drift; see ``Injector``."""
@@ -53,12 +63,17 @@ class Clipping:
             return unchanged(rows)
         columns = {}
         for feature in numeric_features(rows, self.columns)[0]:
-            values = numbers_of(rows, feature.name)
-            low, high = np.quantile(values[np.isfinite(values)], [beyond, 1.0 - beyond])
-            where = (values < low) | (values > high)
-            columns[feature.name] = (np.where(where, np.clip(values, low, high), values), where)
-        return faulty(rows, columns)
+            columns[feature.name] = _cut(rows, feature.name, beyond)
+        return faulty(rows, columns, asked=self.columns)
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
         """Share of the values that were cut."""
         return changed_share(clean, drifted, drifted.changed_columns or ())
+
+
+def _cut(rows: DriftRows, name: str, beyond: float) -> tuple[Floats, Bools]:
+    """A column cut at the quantiles ``beyond`` and 1 - ``beyond``, and where that changed it, ``[N]``."""
+    values = numbers_of(rows, name)
+    low, high = np.quantile(values[np.isfinite(values)], [beyond, 1.0 - beyond])
+    where = (values < low) | (values > high)
+    return np.where(where, np.clip(values, low, high), values), where

@@ -13,6 +13,7 @@ import numpy as np
 from holdfast.core.arrays import Floats, Ints
 from holdfast.data.known_events import DAY
 from holdfast.data.rules import microseconds
+from holdfast.drift.changed import anything_changed, told
 from holdfast.drift.history_columns import history_of
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, strength_at
@@ -54,38 +55,44 @@ class LateFeatures:
             return "there are no rows"
         if not any(history_of(rows, owner) for owner in OWNERS):
             return "there are no history columns; prepare with windows of history (history.window_days)"
-        return None
+        most = self.strengths[-1]
+        if rows.derived(("late", most), lambda: anything_changed(rows, _late(rows, most))):
+            return None
+        return "no user and no item has an earlier row with another history"
 
     def inject(self, rows: DriftRows, *, severity: int, seed: int) -> Drifted:
         """The rows after the drift; see ``Injector``."""
         days = strength_at(self, rows, severity)
         if days is None:
             return unchanged(rows)
-        shown = microseconds(rows.rows["shown_at"])
-        lag = round(days * DAY)
-        columns: dict[str, Any] = {}
-        changed = np.zeros(len(rows), dtype=np.bool_)
-        ages: list[Floats] = []
-        for owner in OWNERS:
-            names = history_of(rows, owner)
-            if not names:
-                continue
-            place = _earlier_row(rows, owner, shown, lag=lag)
-            columns |= {name: rows.rows[name].to_numpy()[place] for name in names}
-            changed |= place != np.arange(len(rows))
-            ages.append((shown - shown[place]) / DAY)
-        figures = {
-            "mean_age_days": float(np.mean(ages)),
-            "share_too_fresh": float(np.mean([(age < days).mean() for age in ages])),
-        }
-        note = (
-            f"{figures['share_too_fresh']:.0%} of the histories are fresher than {days:g} days: none is older"
-        )
-        return Drifted(rows.with_columns(columns), tuple(columns), changed, (note,), figures)
+        return told(rows, _late(rows, days))
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
         """Mean age of the histories in days, beyond that of the clean ones."""
         return drifted.figures.get("mean_age_days", 0.0)
+
+
+def _late(rows: DriftRows, days: float) -> Drifted:
+    """Histories of so many days ago; see ``LateFeatures``."""
+    shown = microseconds(rows.rows["shown_at"])
+    lag = round(days * DAY)
+    columns: dict[str, Any] = {}
+    changed = np.zeros(len(rows), dtype=np.bool_)
+    ages: list[Floats] = []
+    for owner in OWNERS:
+        names = history_of(rows, owner)
+        if not names:
+            continue
+        place = _earlier_row(rows, owner, shown, lag=lag)
+        columns |= {name: rows.rows[name].array.take(place) for name in names}
+        changed |= place != np.arange(len(rows))
+        ages.append((shown - shown[place]) / DAY)
+    figures = {
+        "mean_age_days": float(np.mean(ages)),
+        "share_too_fresh": float(np.mean([(age < days).mean() for age in ages])),
+    }
+    note = f"{figures['share_too_fresh']:.0%} of the histories are fresher than {days:g} days: none is older"
+    return Drifted(rows.with_columns(columns), tuple(columns), changed, (note,), figures)
 
 
 def _earlier_row(rows: DriftRows, owner: Literal["user", "item"], shown: Ints, *, lag: int) -> Ints:

@@ -5,13 +5,14 @@ N rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
 from holdfast.core.arrays import Bools, Floats
-from holdfast.drift.changed import lost_share
+from holdfast.drift.changed import lost_share, told
 from holdfast.drift.columns import any_features, blanked, numeric_features
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, shares, strength_at
@@ -53,7 +54,7 @@ class MissingAtRandom:
             return unchanged(rows)
         names = [feature.name for feature in any_features(rows, self.columns)[0]]
         masks = {name: chances(rows, self.unit, seed, "missing_at_random", name) < share for name in names}
-        return _missing(rows, masks)
+        return _missing(rows, masks, asked=self.columns)
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
         """Share of the values that went missing."""
@@ -99,7 +100,7 @@ class MissingByValue:
             rank = 1.0 - quantile if self.low else quantile
             uniform = chances(rows, "row", seed, "missing_by_value", feature.name)
             masks[feature.name] = uniform < _chance(rank, strength)
-        return _missing(rows, masks)
+        return _missing(rows, masks, asked=self.columns)
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
         """Share of the values that went missing."""
@@ -111,8 +112,9 @@ def _chance(rank: Floats, strength: float) -> Floats:
     return np.asarray(np.nan_to_num(np.minimum(1.0, 2.0 * strength * rank)))
 
 
-def _missing(rows: DriftRows, masks: dict[str, Bools]) -> Drifted:
+def _missing(rows: DriftRows, masks: dict[str, Bools], *, asked: Sequence[str]) -> Drifted:
     columns = {name: blanked(rows, name, where) for name, where in masks.items()}
     changed = np.logical_or.reduce(list(masks.values()))
     figures = {"share_of_cells": float(np.mean([where.mean() for where in masks.values()]))}
-    return Drifted(rows.with_columns(columns), tuple(columns), changed, (), figures)
+    drifted = Drifted(rows.with_columns(columns), tuple(columns), changed, (), figures)
+    return told(rows, drifted, asked=asked)

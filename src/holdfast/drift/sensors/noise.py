@@ -56,7 +56,7 @@ class Noise:
             spread = deviations * deviation_of(values)
             drawn = generator(seed, "drift", "noise", feature.name).standard_normal(len(values))
             columns[feature.name] = (np.where(finite, values + spread * drawn, values), finite)
-        return faulty(rows, columns)
+        return faulty(rows, columns, asked=self.columns)
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
         """Mean absolute change in standard deviations of the column."""
@@ -64,5 +64,5 @@ class Noise:
         for name in drifted.changed_columns or ():
             before, after = numbers_of(clean, name), numbers_of(drifted.rows, name)
             finite = np.isfinite(before)
-            moved.append(float(np.abs(after - before)[finite].mean() / deviation_of(before)))
+            moved.append(float(np.abs(after[finite] - before[finite]).mean() / deviation_of(before)))
         return float(np.mean(moved)) if moved else 0.0

@@ -12,7 +12,7 @@ import numpy as np
 
 from holdfast.core.arrays import Bools
 from holdfast.core.random import generator
-from holdfast.drift.changed import changed_share
+from holdfast.drift.changed import changed_share, told
 from holdfast.drift.columns import categorical_features, places_of
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, shares, strength_at
@@ -58,7 +58,8 @@ class PermutedCategories:
         where = chances(rows, self.unit, seed, "permuted_categories") < share
         columns = {name: _moved_on(rows, name, where, seed=seed) for name in names}
         figures = {"share_of_rows": float(where.mean())}
-        return Drifted(rows.with_columns(columns), tuple(columns), where, (), figures)
+        drifted = Drifted(rows.with_columns(columns), tuple(columns), where, (), figures)
+        return told(rows, drifted, asked=self.columns)
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
         """Share of the values that are not what they were."""

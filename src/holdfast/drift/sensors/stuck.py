@@ -9,7 +9,6 @@ import numpy as np
 
 from holdfast.core.arrays import Bools, Floats
 from holdfast.core.random import generator
-from holdfast.drift.changed import changed_share
 from holdfast.drift.columns import numbers_of, numeric_features
 from holdfast.drift.injector import Drifted, Family, Kind, unchanged
 from holdfast.drift.ladder import check_strengths, shares, strength_at
@@ -65,11 +64,11 @@ class Stuck:
                 constant = known[int(generator(seed, "drift", "stuck at", feature.name).integers(len(known)))]
                 shown = np.where(stuck, constant, values)
             columns[feature.name] = (shown, stuck)
-        return faulty(rows, columns)
+        return faulty(rows, columns, asked=self.columns)
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
-        """Share of the values that are not what they were."""
-        return changed_share(clean, drifted, drifted.changed_columns or ())
+        """Share of the readings that are stuck; one may by chance be what it was."""
+        return drifted.figures.get("share_of_cells", 0.0)
 
 
 def _last(values: Floats, stuck: Bools) -> Floats:

@@ -56,6 +56,10 @@ class SwappedColumns:
             return (
                 f"only {[each.name for each in features]} is numeric with two different values; it takes two"
             )
+        if reason is None and self._pair(rows) is None:
+            return (
+                f"the numeric features {[each.name for each in features]} have the same values in every row"
+            )
         return reason
 
     def inject(self, rows: DriftRows, *, severity: int, seed: int) -> Drifted:
@@ -63,9 +67,10 @@ class SwappedColumns:
         share = strength_at(self, rows, severity)
         if share is None:
             return unchanged(rows)
-        names = [feature.name for feature in numeric_features(rows, self.columns)[0]]
-        known = {name: numbers_of(rows, name) for name in names}
-        one, other = self.columns or _most_alike(known)
+        pair = self._pair(rows)
+        assert pair is not None, "fits has seen to it"
+        one, other = pair
+        known = {name: numbers_of(rows, name) for name in pair}
         where = chances(rows, self.unit, seed, "swapped_columns") < share
         columns = {
             one: (np.where(where, known[other], known[one]), where),
@@ -77,9 +82,18 @@ class SwappedColumns:
         """Share of the values that are not what they were."""
         return changed_share(clean, drifted, drifted.changed_columns or ())
 
+    def _pair(self, rows: DriftRows) -> tuple[str, str] | None:
+        """The two columns to exchange; None where that would change nothing."""
 
-def _most_alike(known: dict[str, Floats]) -> tuple[str, str]:
-    """The two nearest: of means in pooled deviations, and of the logarithms of deviations."""
+        def look() -> tuple[str, str] | None:
+            names = [feature.name for feature in numeric_features(rows, self.columns)[0]]
+            return _most_alike({name: numbers_of(rows, name) for name in names})
+
+        return rows.derived(("most alike", *self.columns), look)
+
+
+def _most_alike(known: dict[str, Floats]) -> tuple[str, str] | None:
+    """The two nearest, if not equal: of means in pooled deviations, and of logarithms of deviations."""
     moments = {}
     for name, values in known.items():
         finite = values[np.isfinite(values)]
@@ -90,4 +104,7 @@ def _most_alike(known: dict[str, Floats]) -> tuple[str, str]:
         pooled = math.hypot(deviation, other_deviation)
         return abs(mean - other_mean) / pooled + abs(math.log(deviation / other_deviation))
 
-    return min(combinations(known, 2), key=distance)
+    for one, other in sorted(combinations(known, 2), key=distance):
+        if not np.array_equal(known[one], known[other], equal_nan=True):
+            return one, other
+    return None

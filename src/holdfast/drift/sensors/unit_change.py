@@ -60,7 +60,7 @@ class UnitChange:
             # What no number can hold any more is infinite, which an encoder takes for missing.
             with np.errstate(over="ignore"):
                 columns[feature.name] = (np.where(where, values * self.factor, values), where)
-        return faulty(rows, columns)
+        return faulty(rows, columns, asked=self.columns)
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:
         """Share of the values that are not what they were."""
