@@ -69,6 +69,7 @@ def test_warnings_name_what_weakens_the_evidence():
     summary = {
         "dropped_heads": {"dwell": "the log 'x' declares no dwell"},
         "unknown_in_validation": ["retention"],
+        "unused_parts": ["the sequence encoder DIN reads nothing"],
         "quarantined": {"propensity outside (0, 1]": 3},
         "log": {"with_propensity": 0.0},
         "windows": {"test": {"users": 38}},
@@ -81,6 +82,7 @@ def test_warnings_name_what_weakens_the_evidence():
     for part in (
         "No dwell head",
         "chosen without retention",
+        "The sequence encoder DIN reads nothing.",
         "3 rows broke",
         "No propensities were logged",
         "38 users",

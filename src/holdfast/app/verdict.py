@@ -122,7 +122,8 @@ def warnings_of(summary: dict[str, Any], fit: dict[str, Any] | None, test: Metri
         f"Epochs were chosen without {name}: nothing of it was known yet when validation ended."
         for name in summary["unknown_in_validation"]
     ]
-    found += [f"{note[:1].upper()}{note[1:]}." for note in head_notes(summary)]
+    noted = (*head_notes(summary), *summary.get("unused_parts", ()))
+    found += [f"{note[:1].upper()}{note[1:]}." for note in noted]
     if 0 < summary["log"]["with_propensity"] < 1:
         found.append(
             f"Only {summary['log']['with_propensity']:.0%} of the rows have a propensity, so there are no "

@@ -22,7 +22,7 @@ from holdfast.models.ranker import Ranker
 
 LOG_LOSS, SQUARED_ERROR = "log loss", "squared error"
 COLUMNS = ["objective", "measure", "before", "after", "change", "low", "high"]
-COLUMNS += ["ratio_before", "ratio_after", "num_rows"]
+COLUMNS += ["ratio_before", "ratio_after", "num_rows", "changed"]
 
 
 def calibration_effect(window: EncodedWindow, ranker: Ranker, plan: Plan) -> pd.DataFrame:
@@ -40,7 +40,8 @@ def calibration_effect(window: EncodedWindow, ranker: Ranker, plan: Plan) -> pd.
         One row a calibrated head: ``objective``, ``measure`` (``log loss``, or ``squared error`` of seconds),
         the measure ``before`` and ``after``, its ``change`` with an interval over users from ``low`` to
         ``high`` (NaN where there is none), predicted over observed in sum as ``ratio_before`` and
-        ``ratio_after``, and ``num_rows``. Heads of which the window knows no row are left out.
+        ``ratio_after``, ``num_rows``, and ``changed``: False where the map left every prediction as it is.
+        Heads of which the window knows no row are left out.
     """
     from holdfast.training.prediction import predict
 
@@ -90,4 +91,5 @@ def _compared(
     ratios = [prepare_ratio(each, outcome)(weight) for each in predicted]
     values = [*(each(weight) for each in losses), change(weight), interval.low, interval.high, *ratios]
     numbers = [np.nan if each is None else float(each) for each in values]
-    return dict(zip(COLUMNS, [before.objective, measure, *numbers, int(known.sum())], strict=True))
+    changed = not np.array_equal(*predicted)
+    return dict(zip(COLUMNS, [before.objective, measure, *numbers, int(known.sum()), changed], strict=True))
