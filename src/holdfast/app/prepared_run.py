@@ -113,8 +113,8 @@ def save_prepared(
 ) -> PreparedRun:
     """Write everything that later stages need, whole or not at all.
 
-    ``unused`` tells what of the model has nothing to do on the log; ``learned`` are the rows that the model is
-    trained on, where they are not the train window's.
+    ``unused`` tells what of the model has nothing to do on the log; ``learned`` are the rows that the model
+    is trained on, where they are not the train window's.
     """
     first = next(iter(prepared.windows.values()))
     with whole_folder(folder) as temporary:

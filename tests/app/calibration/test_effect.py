@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from holdfast.app.calibration.effect import _compared
-from holdfast.evaluation.bootstrap import ClusterBootstrap
 from holdfast.evaluation.settings import EvaluationSettings
 from holdfast.models.calibration.fitting import HeadRows
 
-SETTINGS = EvaluationSettings(bootstrap=ClusterBootstrap(num_resamples=20))
+SETTINGS = EvaluationSettings(num_resamples=20)
 CLICKED = np.array([1.0, 0.0, np.nan, 1.0])
 
 

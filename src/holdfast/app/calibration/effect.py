@@ -5,6 +5,7 @@ N rows of a window.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,9 @@ COLUMNS = ["objective", "measure", "before", "after", "change", "low", "high"]
 COLUMNS += ["ratio_before", "ratio_after", "num_rows", "changed"]
 
 
-def calibration_effect(window: EncodedWindow, ranker: Ranker, plan: Plan) -> pd.DataFrame:
+def calibration_effect(
+    window: EncodedWindow, ranker: Ranker, plan: Plan, *, outputs: Mapping[str, Floats]
+) -> pd.DataFrame:
     """The loss of every calibrated head without its maps and with them, on the same rows.
 
     Rows are those that a map would be fitted on, counted likewise: known ones, not weighted by propensities,
@@ -35,6 +38,7 @@ def calibration_effect(window: EncodedWindow, ranker: Ranker, plan: Plan) -> pd.
         window: held out, or the result is in-sample.
         ranker: as it is served, with its calibration.
         plan: of the run.
+        outputs: what the ranker predicts of the window, with its calibration.
 
     Returns:
         One row a calibrated head: ``objective``, ``measure`` (``log loss``, or ``squared error`` of seconds),
@@ -49,7 +53,7 @@ def calibration_effect(window: EncodedWindow, ranker: Ranker, plan: Plan) -> pd.
     if calibration is None:
         return pd.DataFrame(columns=COLUMNS)
     mapped = {head.objective for head in calibration.heads}
-    after = _rows(predict(ranker, window, fusion=None), window, ranker, plan)
+    after = _rows(outputs, window, ranker, plan)
     ranker.calibration = None
     try:
         before = _rows(predict(ranker, window, fusion=None), window, ranker, plan)
@@ -63,7 +67,9 @@ def calibration_effect(window: EncodedWindow, ranker: Ranker, plan: Plan) -> pd.
     return pd.DataFrame([each for each in compared if each], columns=COLUMNS)
 
 
-def _rows(outputs: dict[str, Any], window: EncodedWindow, ranker: Ranker, plan: Plan) -> dict[str, HeadRows]:
+def _rows(
+    outputs: Mapping[str, Any], window: EncodedWindow, ranker: Ranker, plan: Plan
+) -> dict[str, HeadRows]:
     rows = head_rows(window, outputs, ranker.heads, horizon_days=plan.settings.horizon_days)
     return {each.objective: each for each in rows}
 
