@@ -13,8 +13,8 @@ from holdfast.data.encoded import load_window
 pytestmark = pytest.mark.slow
 
 
-def test_a_fitted_head_is_served_with_its_statistics(new_run, command):
-    run = new_run(["model/heads/dwell=d2q", "model.heads.dwell.num_buckets=4"])
+def test_a_fitted_head_is_served_with_its_statistics(heads_run, command):
+    run = heads_run
     fitted = read_json(run.prepared / "heads.json")["dwell"]
     assert fitted["head"] == "D2Q"
     assert 1 <= len(fitted["state"]["tables"]) <= 4
@@ -31,8 +31,8 @@ def test_a_fitted_head_is_served_with_its_statistics(new_run, command):
         assert note[:40] in run.report_file.read_text()
 
 
-def test_a_head_over_all_rows_learns_from_what_was_not_opened(new_run):
-    run = new_run(["model/heads/dwell=zero_inflated_log_normal"])
+def test_a_head_over_all_rows_learns_from_what_was_not_opened(robust_run):
+    run = robust_run
     train = load_window(run.prepared / "train")
     click, dwell = train.index_of("click"), train.index_of("dwell")
     assert train.known[:, dwell].all()
@@ -47,7 +47,7 @@ def test_a_head_over_all_rows_learns_from_what_was_not_opened(new_run):
     assert (run.bundle / "manifest.json").is_file()
 
 
-def test_a_model_of_dwell_alone_has_its_order_measured(new_run, command):
+def test_a_model_of_dwell_alone_has_its_order_measured(new_run):
     run = new_run(
         ["~model/heads/click", "~model/heads/retention", "stages=[prepare,fit,calibrate,evaluate,report]"]
     )
