@@ -23,8 +23,8 @@ def ranking_rows(
 
     All rows of a request share one return, so that returns tell no orders apart: a model of nothing else has
     no such metrics. Where nobody predicts clicks and the dwell is that of opened rows, the window does not
-    say which rows were surely not opened; a row without a dwell counts as one of them, and as nothing is
-    known of how its row was shown, there is no weighted version.
+    say which rows were surely not opened: a row without a dwell counts as one of them. Such rows have no
+    weight in the dwell's loss, so that there is no weighted version then.
 
     Args:
         window: with the objectives of the model.
