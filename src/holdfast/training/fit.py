@@ -239,7 +239,7 @@ def _result(
         criterion=settings.criterion,
         best_epoch=selection.best_epoch,
         best_value=selection.best_value,
-        epochs=_table(selection),
+        epochs=pd.DataFrame(selection.epochs).astype({"epoch": np.int64}),
         stopped_early=selection.exhausted and len(selection.epochs) < settings.max_epochs,
         train_weights=rows.weighed.trust,
         validation_weights=rows.judged.trust,
@@ -296,8 +296,3 @@ def _kinds(estimator: LossEstimator, balance: Balance) -> Plan:
     if type(balance) is not StaticBalance:  # runs of before have no such entry, and were static
         kinds["balance"] = type(balance).__name__
     return kinds
-
-
-def _table(selection: Selection) -> pd.DataFrame:
-    table = pd.DataFrame(selection.epochs)
-    return table.astype({"epoch": np.int64})
