@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from holdfast.app.sayings import evaluated
 from holdfast.app.verdict import headlines, verdict, warnings_of
 
 
@@ -65,10 +66,19 @@ def test_headlines_put_the_baseline_beside_return():
     assert "0.730 [0.710, 0.750]" in found[1].context
 
 
+def test_without_clicks_the_order_is_told_by_dwell():
+    order = {"ranking/ndcg_dwell@5": metric(0.7, 0.6, 0.8), "ranking/ndcg_dwell@10": metric(0.9, 0.8, 1.0)}
+    (found,) = headlines(order)
+    assert (found.label, found.value, found.context) == ("NDCG@5", 0.7, "fused score, by dwell")
+    (told,) = evaluated({f"test/{name}": each for name, each in order.items()})
+    assert told == "fused ranking NDCG@5 0.700 [0.600, 0.800], by dwell"
+
+
 def test_warnings_name_what_weakens_the_evidence():
     summary = {
         "dropped_heads": {"dwell": "the log 'x' declares no dwell"},
         "unknown_in_validation": ["retention"],
+        "unused_parts": ["the sequence encoder DIN reads nothing"],
         "quarantined": {"propensity outside (0, 1]": 3},
         "log": {"with_propensity": 0.0},
         "windows": {"test": {"users": 38}},
@@ -81,6 +91,7 @@ def test_warnings_name_what_weakens_the_evidence():
     for part in (
         "No dwell head",
         "chosen without retention",
+        "The sequence encoder DIN reads nothing.",
         "3 rows broke",
         "No propensities were logged",
         "38 users",

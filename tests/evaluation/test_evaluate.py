@@ -19,7 +19,13 @@ from holdfast.evaluation.evaluate import (
     retention_metrics,
 )
 from holdfast.evaluation.metric_value import MetricValue
-from holdfast.evaluation.ranking import dwell_gain, mrr, ndcg_at_k
+from holdfast.evaluation.ranking import (
+    dwell_gain,
+    ndcg_per_request,
+    rank_requests,
+    reciprocal_rank_per_request,
+    request_weights,
+)
 from holdfast.evaluation.settings import EvaluationSettings
 
 SETTINGS = EvaluationSettings(num_resamples=40)
@@ -322,11 +328,14 @@ def test_weighted_ranking_is_that_of_the_plain_functions() -> None:
     inputs = window()
     rows = inputs["ranking"]
     found = by_name(ranking_metrics(**vars(rows), users=inputs["users"], cutoffs=[2], bootstrap=BOOTSTRAP))
+    ranked = rank_requests(rows.score, rows.requests)
     for name, gain in (("ndcg@2", "click"), ("ndcg_dwell@2", "dwell")):
-        for suffix, weight in (("", None), ("/ipw", rows.weight)):
-            expected = ndcg_at_k(rows.score, rows.gains[gain], rows.requests, cutoff=2, weight=weight)
+        for suffix, weight in (("", np.ones_like(rows.weight)), ("/ipw", rows.weight)):
+            values, best = ndcg_per_request(ranked, rows.gains[gain] * weight, cutoff=2)
+            expected = np.average(values, weights=request_weights(ranked, weight) * (best > 0))
             assert found[f"ranking/{name}{suffix}"].value == pytest.approx(expected, abs=1e-12)
-    expected = mrr(rows.score, rows.gains["click"], rows.requests, weight=rows.weight)
+    values, relevant = reciprocal_rank_per_request(ranked, rows.gains["click"] * rows.weight)
+    expected = np.average(values, weights=request_weights(ranked, rows.weight) * (relevant > 0))
     assert found["ranking/mrr/ipw"].value == pytest.approx(expected, abs=1e-12)
 
 

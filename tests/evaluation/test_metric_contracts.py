@@ -8,12 +8,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from holdfast.evaluation.bootstrap import ClusterBootstrap
 from holdfast.evaluation.calibration import calibration_ratio, expected_calibration_error
 from holdfast.evaluation.concordance import xauc
 from holdfast.evaluation.discrimination import grouped_auc, roc_auc
 from holdfast.evaluation.dwell_metrics import mean_absolute_error
 from holdfast.evaluation.proper_scores import brier_score, log_loss, normalized_entropy
-from holdfast.evaluation.ranking import mrr, ndcg_at_k
+from holdfast.evaluation.ranking_metrics import ranking_metrics
 from holdfast.evaluation.slopes import prepare_slope, prepare_slope_of
 
 Columns = dict[str, np.ndarray]
@@ -22,6 +23,19 @@ Metric = Callable[[Columns, np.ndarray | None], float | None]
 
 def weights_of(columns: Columns, weight: np.ndarray | None) -> np.ndarray:
     return np.ones(columns["label"].size) if weight is None else weight
+
+
+def ranking(name: str, columns: Columns, weight: np.ndarray | None) -> float | None:
+    found = ranking_metrics(
+        columns["probability"],
+        {"click": columns["label"], "dwell": columns["dwell"] * columns["label"]},
+        requests=columns["group"],
+        users=columns["group"],
+        cutoffs=[3],
+        weight=weight,
+        bootstrap=ClusterBootstrap(num_resamples=0),
+    )
+    return {each.name: each.value for each in found}[name if weight is None else f"{name}/ipw"]
 
 
 ROW_METRICS: dict[str, Metric] = {
@@ -49,8 +63,8 @@ ROW_METRICS: dict[str, Metric] = {
     "xauc_censored": lambda c, w: xauc(c["seconds"], c["dwell"], event=c["event"], weight=w),
 }
 REQUEST_METRICS: dict[str, Metric] = {
-    "ndcg": lambda c, w: ndcg_at_k(c["probability"], c["dwell"] * c["label"], c["group"], cutoff=3, weight=w),
-    "mrr": lambda c, w: mrr(c["probability"], c["label"], c["group"], weight=w),
+    "ndcg": lambda c, w: ranking("ranking/ndcg_dwell@3", c, w),
+    "mrr": lambda c, w: ranking("ranking/mrr", c, w),
 }
 METRICS = {**ROW_METRICS, **REQUEST_METRICS}
 

@@ -9,13 +9,31 @@ from sklearn.metrics import ndcg_score
 from holdfast.evaluation.bootstrap import ClusterBootstrap
 from holdfast.evaluation.ranking import (
     dwell_gain,
-    mrr,
-    ndcg_at_k,
     ndcg_per_request,
     rank_requests,
     reciprocal_rank_per_request,
+    request_weights,
 )
 from holdfast.evaluation.ranking_metrics import ranking_metrics
+
+
+def ndcg_at_k(score, gain, requests, *, cutoff: int, weight=None) -> float | None:
+    ranked = rank_requests(score, requests)
+    weights = np.ones(len(score)) if weight is None else weight
+    values, best = ndcg_per_request(ranked, gain * weights, cutoff=cutoff)
+    return mean(values, request_weights(ranked, weights) * (best > 0.0))
+
+
+def mrr(score, gain, requests, *, weight=None) -> float | None:
+    ranked = rank_requests(score, requests)
+    weights = np.ones(len(score)) if weight is None else weight
+    values, num_relevant = reciprocal_rank_per_request(ranked, gain * weights)
+    return mean(values, request_weights(ranked, weights) * (num_relevant > 0.0))
+
+
+def mean(values: np.ndarray, weight: np.ndarray) -> float | None:
+    """Over requests with something relevant."""
+    return float(np.average(values, weights=weight)) if weight.any() else None
 
 
 def slates(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

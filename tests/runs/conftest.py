@@ -100,3 +100,37 @@ def new_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Sequence[str]
 def saved_run(new_run: Callable[[Sequence[str]], RunFolder]) -> RunFolder:
     """A finished run; tests that change it copy it first."""
     return new_run(())
+
+
+@pytest.fixture(scope="session")
+def heads_run(new_run: Callable[[Sequence[str]], RunFolder]) -> RunFolder:
+    """A finished run in which no head is the default one; for reading only."""
+    return new_run(
+        [
+            "model/heads/click=focal_bernoulli",
+            "model/heads/dwell=d2q",
+            "model.heads.dwell.num_buckets=4",
+            "model/heads/retention=surrogate_return",
+            "data.num_days=33",
+            "split.validation_gap_days=7",
+            "trainer.max_epochs=1",
+        ]
+    )
+
+
+@pytest.fixture(scope="session")
+def robust_run(new_run: Callable[[Sequence[str]], RunFolder]) -> RunFolder:
+    """A finished run with all of robust training, and a dwell head over all rows; for reading only."""
+    return new_run(
+        [
+            "model/heads/dwell=zero_inflated_log_normal",
+            "robust/loss=group_dro",
+            "robust/recency=half_life",
+            "robust/feature_dropout=by_row",
+            "robust/averaging=ema",
+            "robust/augmentation=training_family",
+            "robust/ensemble=several",
+            "robust.ensemble.members=2",
+            "stages=[prepare,fit,evaluate,export,report]",
+        ]
+    )

@@ -4,46 +4,29 @@ from __future__ import annotations
 
 import json
 
-import pytest
 
-HORIZON = "split.validation_gap_days=7"
-
-
-@pytest.fixture(scope="module")
-def surrogate_run(new_run):
-    return new_run(
-        [
-            "model/heads/retention=surrogate_return",
-            "model/heads/click=focal_bernoulli",
-            "data.num_days=33",
-            HORIZON,
-            "trainer.max_epochs=1",
-        ]
-    )
-
-
-def test_it_says_what_was_imputed_and_whether_the_assumptions_stand(surrogate_run) -> None:
-    made = json.loads((surrogate_run.fit / "summary.json").read_text())["targets"]["retention"]
+def test_it_says_what_was_imputed_and_whether_the_assumptions_stand(heads_run) -> None:
+    made = json.loads((heads_run.fit / "summary.json").read_text())["targets"]["retention"]
     assert made["target"] == "surrogate_index"
     assert 0 < made["imputed_rows"]["train"] < made["known_rows"]["train"]
     # The world's policy explores at random, so surrogacy can be tested on how much it did.
     assert 0.0 <= made["tests"]["surrogacy"] <= 1.0
     assert set(made["tests"]) == {"surrogacy", "comparability"}
-    report = surrogate_run.report_file.read_text()
+    report = heads_run.report_file.read_text()
     for warning in made["warnings"]:
         assert warning.split("(")[0].strip() in report.lower()
 
 
-def test_it_is_measured_at_its_horizon_alone_and_within_users(surrogate_run) -> None:
-    metrics = json.loads(surrogate_run.metrics_file.read_text())
+def test_it_is_measured_at_its_horizon_alone_and_within_users(heads_run) -> None:
+    metrics = json.loads(heads_run.metrics_file.read_text())
     horizons = {name.split("/")[2] for name in metrics if name.startswith("test/retention/")}
     assert horizons == {"d7"}
     for name in ("auc", "auc_by_user", "auc_given_baseline", "slope_within", "log_loss"):
         assert metrics[f"test/retention/d7/{name}"]["value"] is not None
 
 
-def test_the_bundle_gives_the_models_numbers(surrogate_run) -> None:
-    record = json.loads((surrogate_run.path / "export.json").read_text())
+def test_the_bundle_gives_the_models_numbers(heads_run) -> None:
+    record = json.loads((heads_run.path / "export.json").read_text())
     assert record["max_scaled_difference"] <= record["tolerance"]
 
 

@@ -21,19 +21,8 @@ def test_what_runs_of_before_were_trained_with_is_the_default():
     assert OmegaConf.to_container(compose([]).robust, resolve=True) == PLAIN
 
 
-def test_all_together_and_exported(new_run):
-    folder = new_run(
-        (
-            "robust/loss=group_dro",
-            "robust/recency=half_life",
-            "robust/feature_dropout=by_row",
-            "robust/averaging=ema",
-            "robust/augmentation=training_family",
-            "robust/ensemble=several",
-            "robust.ensemble.members=2",
-            "stages=[prepare,fit,evaluate,export,report]",
-        )
-    )
+def test_all_together_and_exported(robust_run):
+    folder = robust_run
     summary = read_json(folder.fit / "summary.json")
     assert len(summary["members"]) == 2
     assert list(summary["environments"]) == ["week 0", "week 1"]

@@ -121,7 +121,7 @@ def test_evaluation_settings_may_change_on_a_saved_run_and_are_recorded(command,
 
 
 def test_the_same_command_gives_the_same_metrics(saved_run, new_run):
-    again = new_run(())
+    again = new_run(["stages=[prepare,fit,calibrate,evaluate]"])
     assert again.metrics_file.read_bytes() == saved_run.metrics_file.read_bytes()
 
 

@@ -8,17 +8,22 @@ import numpy as np
 import pytest
 
 from holdfast.simulation import loop
-from holdfast.simulation.loop import Run, days_of, run_days
+from holdfast.simulation.loop import Run, days_of
 from holdfast.simulation.policies.behavior import behavior_policy
 from holdfast.simulation.policies.epsilon_greedy import EpsilonGreedySlates
 from holdfast.simulation.policies.privileged import CandidateTruth
 from holdfast.simulation.policies.scored import ScoredPolicy
-from holdfast.simulation.policy import ItemScores, Requests, Slates
-from holdfast.simulation.record import joined
+from holdfast.simulation.policy import ItemScores, Policy, Requests, Slates
+from holdfast.simulation.record import RequestRecord, VisitRecord, joined
 from holdfast.simulation.visiting import DAY_SECONDS
-from holdfast.simulation.world import DefaultWorld
+from holdfast.simulation.world import DefaultWorld, Mechanisms
 
 WORLD = DefaultWorld(num_users=400, num_items=200, num_days=12, burn_in_days=6, seed=2)
+
+
+def run_days(parts: Mechanisms, policy: Policy) -> tuple[RequestRecord, VisitRecord]:
+    days = list(days_of(parts, policy))
+    return joined([day.requests for day in days]), joined([day.visits for day in days])
 
 
 @pytest.fixture(scope="module")

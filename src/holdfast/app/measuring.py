@@ -15,6 +15,7 @@ from holdfast.app.composition import Plan
 from holdfast.app.dwell_measuring import dwell_rows
 from holdfast.app.head_fitting import dwell_population
 from holdfast.app.prepared_run import PreparedRun
+from holdfast.app.ranking_measuring import ranking_rows
 from holdfast.core.arrays import Floats
 from holdfast.core.protocols import Head
 from holdfast.core.return_head import ReturnHead
@@ -25,12 +26,10 @@ from holdfast.evaluation.evaluate import (
     AllRowsDwell,
     ClickRows,
     DwellRows,
-    RankingRows,
     RetentionRows,
     evaluate_window,
 )
 from holdfast.evaluation.metric_value import MetricValue
-from holdfast.evaluation.ranking import dwell_gain
 from holdfast.evaluation.recency_frequency import RecencyFrequencyBaseline
 from holdfast.evaluation.retention_metrics import matured_user_days
 from holdfast.models.ranker import Ranker
@@ -43,10 +42,17 @@ MEASURED_WINDOWS = ("validation", "test")
 
 @dataclass(frozen=True)
 class RunEvaluation:
-    """Metrics by stable name, and tables by file name."""
+    """What was measured, and of which predictions.
+
+    Attributes:
+        metrics: by stable name.
+        tables: by file name.
+        outputs: of the model by name, with the fused score, for each window.
+    """
 
     metrics: dict[str, dict[str, Any]]
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    outputs: dict[str, dict[str, Floats]] = field(default_factory=dict)
 
 
 def evaluate_run(prepared: PreparedRun, ranker: Ranker, plan: Plan) -> RunEvaluation:
@@ -57,8 +63,10 @@ def evaluate_run(prepared: PreparedRun, ranker: Ranker, plan: Plan) -> RunEvalua
     propensities = fit_source(plan.propensity, prepared.window("train"))
     metrics: dict[str, dict[str, Any]] = {}
     tables: dict[str, pd.DataFrame] = {}
+    outputs: dict[str, dict[str, Floats]] = {}
     for name in MEASURED_WINDOWS:
         measured = _Measured(prepared.window(name), ranker, plan, baseline, propensities)
+        outputs[name] = measured.outputs
         metrics |= {f"{name}/{each.name}": _entry(each) for each in measured.metrics()}
         if name == "test":
             tables = {
@@ -66,7 +74,7 @@ def evaluate_run(prepared: PreparedRun, ranker: Ranker, plan: Plan) -> RunEvalua
                 "daily": measured.daily(),
                 "predictions_test": measured.table(),
             }
-    return RunEvaluation(metrics, tables)
+    return RunEvaluation(metrics, tables, outputs)
 
 
 def _entry(metric: MetricValue) -> dict[str, Any]:
@@ -148,7 +156,9 @@ class _Measured:
             dwell=dwell,
             all_rows_dwell=all_rows_dwell,
             retention=self._retention(),
-            ranking=self._ranking(),
+            ranking=ranking_rows(
+                self.window, self.outputs["score"], population=self.population, weights=self.weights
+            ),
         )
 
     def _click(self) -> ClickRows | None:
@@ -197,23 +207,6 @@ class _Measured:
         by_day = np.full((len(self.window), self.days[-1]), np.nan)
         by_day[:, -1] = self.outputs["return_probability"]
         return by_day
-
-    def _ranking(self) -> RankingRows | None:
-        if "click" not in self.scores:
-            return None
-        click, _, known = self._outcome("click")
-        gains = {"click": np.where(known, click, np.nan)}
-        if "dwell" in self.scores:
-            seconds, _, opened = self._outcome("dwell")
-            gains["dwell"] = dwell_gain(seconds, opened)
-            # Opened for nobody knows how long: neither worth nothing nor worth something.
-            gains["dwell"][known & (click > 0.0) & ~opened] = np.nan
-        return RankingRows(
-            score=self.outputs["score"],
-            gains=gains,
-            requests=self.window.request,
-            weight=self._weight("click"),
-        )
 
     def calibration(self) -> dict[str, pd.DataFrame]:
         """Predicted beside observed, by tenth of the predictions."""

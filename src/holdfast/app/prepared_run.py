@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,11 @@ class PreparedRun:
         paths = {name: self.folder / REFERENCE_ROWS_FILE.format(window=name) for name in REFERENCE_WINDOWS}
         return {name: pd.read_parquet(path) for name, path in paths.items() if path.is_file()}
 
+    @property
+    def unused_parts(self) -> tuple[str, ...]:
+        """What of the model has nothing to do on the log, in words; runs of before do not tell."""
+        return tuple(self.summary.get("unused_parts", ()))
+
     def test_rows(self) -> pd.DataFrame:
         """Raw rows of the test window, as the encoder reads them."""
         return pd.read_parquet(self.folder / TEST_ROWS_FILE)
@@ -103,11 +108,13 @@ def save_prepared(
     heads: Mapping[str, Head],
     history_features: list[str],
     dropped: Mapping[str, str],
+    unused: Sequence[str] = (),
     learned: EncodedWindow | None = None,
 ) -> PreparedRun:
     """Write everything that later stages need, whole or not at all.
 
-    ``learned`` are the rows that the model is trained on, where they are not the train window's.
+    ``unused`` tells what of the model has nothing to do on the log; ``learned`` are the rows that the model
+    is trained on, where they are not the train window's.
     """
     first = next(iter(prepared.windows.values()))
     with whole_folder(folder) as temporary:
@@ -124,6 +131,7 @@ def save_prepared(
         summary = {
             "objectives": list(first.objectives),
             "dropped_heads": dict(dropped),
+            "unused_parts": list(unused),
             "head_notes": notes_of(heads),
             "unknown_in_validation": [
                 name

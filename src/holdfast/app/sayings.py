@@ -167,9 +167,19 @@ def evaluated(metrics: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             if alike is not None:
                 line += f"; {said(alike)} among users alike in both"
             yield line
-    fused = next((name for name in test if name.startswith("ranking/ndcg@")), None)
-    if fused is not None:
-        yield f"fused ranking NDCG@{fused.rsplit('@', 1)[1]} {said(test[fused])}, by clicks"
+    found = fused_ndcg(test)
+    if found is not None:
+        name, by = found
+        yield f"fused ranking NDCG@{name.rsplit('@', 1)[1]} {said(test[name])}, by {by}"
+
+
+def fused_ndcg(test: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The first NDCG among metrics, and what it is by: clicks, or dwell where there are none."""
+    for start, by in (("ranking/ndcg@", "clicks"), ("ranking/ndcg_dwell@", "dwell")):
+        name = next((name for name in test if name.startswith(start)), None)
+        if name is not None:
+            return name, by
+    return None
 
 
 def said(metric: Mapping[str, Any], digits: int = 3) -> str:

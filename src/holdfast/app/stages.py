@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 from holdfast.app import sayings
@@ -24,6 +25,7 @@ from holdfast.app.prepared_run import save_prepared, usable_heads
 from holdfast.app.ranks import others_assist
 from holdfast.app.run import Run
 from holdfast.app.simulating.contenders import need_the_runs_model
+from holdfast.app.unused_parts import unused_parts
 from holdfast.core.files import read_json, whole_file, whole_folder, write_json, write_text
 
 
@@ -64,6 +66,7 @@ def prepare(run: Run, *, resume: bool) -> None:
             heads=heads,
             history_features=history,
             dropped=dropped,
+            unused=list(unused_parts(plan, prepared.encoder.schema, objectives)),
             learned=augmented(
                 plan,
                 prepared.windows["train"],
@@ -78,7 +81,8 @@ def prepare(run: Run, *, resume: bool) -> None:
     write_json(run.folder.manifest_file, {**record, "data_fingerprint": saved.summary["fingerprint"]})
     for line in sayings.prepared(saved, horizon_days=plan.settings.horizon_days):
         run.console.say("prepare", line)
-    for warning in (*sayings.unknown_in_validation(saved), *sayings.head_notes(saved.summary)):
+    told = (sayings.unknown_in_validation(saved), sayings.head_notes(saved.summary), saved.unused_parts)
+    for warning in chain.from_iterable(told):
         run.console.warn("prepare", warning)
 
 

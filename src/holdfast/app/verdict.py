@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from holdfast.app.report.content import Headline, Verdict
-from holdfast.app.sayings import doubtful_targets, head_notes, said, unused_experts
+from holdfast.app.sayings import doubtful_targets, fused_ndcg, head_notes, said, unused_experts
 
 Metrics = dict[str, dict[str, Any]]
 
@@ -103,9 +103,10 @@ def headlines(test: Metrics) -> list[Headline]:
                 )
             )
             break
-    ranking = next((name for name in test if name.startswith("ranking/ndcg@")), None)
+    ranking = fused_ndcg(test)
     if ranking is not None:
-        found.append(_headline(test[ranking], f"NDCG@{ranking.rsplit('@', 1)[1]}", "fused score, by clicks"))
+        name, by = ranking
+        found.append(_headline(test[name], f"NDCG@{name.rsplit('@', 1)[1]}", f"fused score, by {by}"))
     return found
 
 
@@ -122,7 +123,8 @@ def warnings_of(summary: dict[str, Any], fit: dict[str, Any] | None, test: Metri
         f"Epochs were chosen without {name}: nothing of it was known yet when validation ended."
         for name in summary["unknown_in_validation"]
     ]
-    found += [f"{note[:1].upper()}{note[1:]}." for note in head_notes(summary)]
+    noted = (*head_notes(summary), *summary.get("unused_parts", ()))
+    found += [f"{note[:1].upper()}{note[1:]}." for note in noted]
     if 0 < summary["log"]["with_propensity"] < 1:
         found.append(
             f"Only {summary['log']['with_propensity']:.0%} of the rows have a propensity, so there are no "

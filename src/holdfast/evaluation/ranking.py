@@ -125,41 +125,6 @@ def reciprocal_rank_per_request(ranked: RankedRequests, gain: ArrayLike) -> tupl
     return _per_request(ranked, expected), num_relevant
 
 
-def ndcg_at_k(
-    score: ArrayLike, gain: ArrayLike, requests: ArrayLike, *, cutoff: int, weight: ArrayLike | None = None
-) -> float | None:
-    """Mean NDCG of the requests that have something relevant; the others are left out.
-
-    With weights, a row's gain is multiplied by its weight, in the best order too, and a request counts by the
-    mean weight of its rows. See ``ndcg_per_request``.
-
-    Returns:
-        In [0, 1]; None where no request has a relevant row.
-    """
-    ranked = rank_requests(score, requests)
-    weights = checks.row_weights(weight, num_rows=ranked.order.size)
-    gains = _checked_gain(gain, ranked)
-    values, best = ndcg_per_request(ranked, gains * weights, cutoff=cutoff)
-    return _mean(values, request_weights(ranked, weights) * (best > 0.0))
-
-
-def mrr(
-    score: ArrayLike, gain: ArrayLike, requests: ArrayLike, *, weight: ArrayLike | None = None
-) -> float | None:
-    """Mean reciprocal rank of the requests that have something relevant; the others are left out.
-
-    With weights, a request counts by the mean weight of its rows, and a row of weight 0 is not relevant. See
-    ``reciprocal_rank_per_request``.
-
-    Returns:
-        In (0, 1]; None where no request has a relevant row.
-    """
-    ranked = rank_requests(score, requests)
-    weights = checks.row_weights(weight, num_rows=ranked.order.size)
-    values, num_relevant = reciprocal_rank_per_request(ranked, _checked_gain(gain, ranked) * weights)
-    return _mean(values, request_weights(ranked, weights) * (num_relevant > 0.0))
-
-
 def request_weights(ranked: RankedRequests, weight: Floats) -> Floats:
     """Mean weight of each request's rows, ``[Q]``."""
     return _per_request(ranked, weight[ranked.order]) / np.bincount(
@@ -192,8 +157,3 @@ def _checked_gain(gain: ArrayLike, ranked: RankedRequests) -> Floats:
 
 def _per_request(ranked: RankedRequests, values: Floats) -> Floats:
     return np.asarray(np.bincount(ranked.request, values, minlength=ranked.num_requests), dtype=np.float64)
-
-
-def _mean(values: Floats, weight: Floats) -> float | None:
-    total = weight.sum()
-    return float(weight @ values / total) if total > 0.0 else None

@@ -29,7 +29,7 @@ from holdfast.serving.bundle import (
     BundleSummary,
 )
 from holdfast.serving.eager import eager_outputs
-from holdfast.serving.export_onnx import OPSET, export_onnx
+from holdfast.serving.export_onnx import OPSET, ExportedGraph, export_onnx
 from holdfast.serving.integrity import MANIFEST_FILE, seal
 from holdfast.serving.probes import num_probes, probe_rows
 from holdfast.serving.scorer import open_session, outputs_frame
@@ -113,10 +113,7 @@ def write_bundle(
         "calibration": None if model.calibration is None else model.calibration.to_dict(),
         "fusion": dict(fusion_description),
     }
-    probes = probe_rows(
-        sample_rows, encoder.features, num_rows=num_probes(encoder.features) + _PLAIN_SAMPLE_ROWS
-    )
-    expected = outputs_frame(eager_outputs(model, fusion, encoder.transform(probes)))
+    sample = _sample(model, fusion, encoder, sample_rows)
     try:
         with whole_folder(folder) as temporary:
             graph = export_onnx(model, fusion, encoder.schema, temporary / MODEL_FILE)
@@ -131,9 +128,7 @@ def write_bundle(
             write_json(temporary / SIGNATURE_FILE, signature)
             write_text(temporary / CONFIG_FILE, resolved_config_text)
             write_text(temporary / README_FILE, _README)
-            (temporary / SAMPLE_ROWS_FILE).parent.mkdir()
-            probes.to_parquet(temporary / SAMPLE_ROWS_FILE, index=False)
-            expected.to_parquet(temporary / SAMPLE_EXPECTED_FILE, index=False)
+            _write_sample(temporary, *sample)
             if add_reference is not None:
                 add_reference(Bundle(temporary, "", manifest, signature))
             identity = seal(temporary, manifest)
@@ -142,6 +137,24 @@ def write_bundle(
             f"the bundle could not be written to {folder}: {error.strerror or error}; "
             "choose a folder that may be written and has room, or free it"
         ) from error
+    return _summary(folder, identity, graph)
+
+
+def _sample(
+    model: Ranker, fusion: Fusion, encoder: Encoder, rows: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Raw rows that ask much of a bundle, and the outputs that PyTorch gives for them."""
+    probes = probe_rows(rows, encoder.features, num_rows=num_probes(encoder.features) + _PLAIN_SAMPLE_ROWS)
+    return probes, outputs_frame(eager_outputs(model, fusion, encoder.transform(probes)))
+
+
+def _write_sample(folder: Path, probes: pd.DataFrame, expected: pd.DataFrame) -> None:
+    (folder / SAMPLE_ROWS_FILE).parent.mkdir()
+    probes.to_parquet(folder / SAMPLE_ROWS_FILE, index=False)
+    expected.to_parquet(folder / SAMPLE_EXPECTED_FILE, index=False)
+
+
+def _summary(folder: Path, identity: str, graph: ExportedGraph) -> BundleSummary:
     files = [path for path in folder.rglob("*") if path.is_file()]
     return BundleSummary(
         folder=folder,

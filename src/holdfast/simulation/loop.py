@@ -131,18 +131,6 @@ def days_of(
             yield day
 
 
-def run_days(parts: Mechanisms, policy: Policy) -> tuple[RequestRecord, VisitRecord]:
-    """Requests and visits of all days of the log under one policy, at once.
-
-    Raises:
-        ValueError: the policy chose what it may not, too few items are alive, or nobody came at all.
-    """
-    days = list(days_of(parts, policy))
-    if not days:
-        raise ValueError(NOBODY)
-    return joined([day.requests for day in days]), joined([day.visits for day in days])
-
-
 NOBODY = "nobody visited on any day of the log; raise num_users or return_level"
 
 

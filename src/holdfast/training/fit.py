@@ -139,18 +139,21 @@ def fit(
             a checkpoint is damaged or of another run, or training diverged.
         ValueError: the windows do not fit the ranker.
     """
-    train, validation = (with_objectives_of(ranker, window) for window in (train, validation))
-    train, validation, targets = head_targets(train, validation, ranker.heads)
-    check_criterion(settings.criterion, objectives=ranker.objectives, known=known_rows(validation))
-    selection = Selection(settings.criterion, settings.patience)
     estimator = Naive() if estimator is None else estimator
-    check_heads(estimator, ranker.heads)
-    weighed, judged, notes = _weigh(train, validation, ranker, weighting, source, estimator)
     robust = RobustTraining() if robust is None else robust
-    weighed = with_decay(weighed, robust.recency)
-    steps, environments = robust.steps(ranker, weighed, estimator, settings, seed=seed)
-    plan = _plan(ranker, train, validation, settings=settings, seed=seed)
-    plan |= _kinds(estimator, balance) | robust.plan()
+    rows = _rows(
+        ranker,
+        train,
+        validation,
+        criterion=settings.criterion,
+        weighting=weighting,
+        source=source,
+        estimator=estimator,
+        robust=robust,
+    )
+    selection = Selection(settings.criterion, settings.patience)
+    steps, environments = robust.steps(ranker, rows.weighed, estimator, settings, seed=seed)
+    plan = _plan(ranker, rows, settings=settings, seed=seed) | _kinds(estimator, balance) | robust.plan()
     clear_checkpoints(folder, only_parts=resume)
     ranker.train()
     state = read_run_state(folder, plan) if resume else None
@@ -170,24 +173,79 @@ def fit(
             robust=steps,
         )
         check_robust_loss(robust.loss, estimator, module.weighing.balancer)
-        data = _data(weighed, judged, environments, batch_size=settings.batch_size, seed=seed)
+        data = _data(rows, environments, batch_size=settings.batch_size, seed=seed)
         run_state = RunState(folder, plan=plan, selection=selection, settings=settings, watch=watch)
         callbacks = _callbacks(folder, run_state, GateWatch(steps.judged(ranker)), run_log)
         checkpoint = None if state is None else str(folder / LAST)
         run_lightning(module, data, settings, folder, callbacks=callbacks, checkpoint=checkpoint)
     ranker.load_state_dict(load_best(folder))
     ranker.eval()
+    return _result(rows, selection, environments, settings=settings, watch=watch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rows:
+    """Both windows with what their rows count, and where that comes from.
+
+    Attributes:
+        weighed: what is learned from.
+        judged: what the epoch is chosen by.
+        targets: what became of outcomes that a head wanted otherwise, by objective.
+        notes: where the train window's propensities come from.
+    """
+
+    weighed: Weighed
+    judged: Weighed
+    targets: dict[str, TargetNotes]
+    notes: PropensityNotes
+
+
+def _rows(
+    ranker: Ranker,
+    train: EncodedWindow,
+    validation: EncodedWindow,
+    *,
+    criterion: str,
+    weighting: PropensityWeighting,
+    source: PropensitySource | None,
+    estimator: LossEstimator,
+    robust: RobustTraining,
+) -> _Rows:
+    """Refuse what cannot be learned from, and weigh the rest."""
+    train, validation = (with_objectives_of(ranker, window) for window in (train, validation))
+    train, validation, targets = head_targets(train, validation, ranker.heads)
+    check_criterion(criterion, objectives=ranker.objectives, known=known_rows(validation))
+    check_heads(estimator, ranker.heads)
+    fitted = fit_source(Logged() if source is None else source, train)
+    weighting = weighting.resolved(fitted.on_train, train.known)
+    check_one_propensity(estimator, fitted.on_train, weighting)
+    return _Rows(
+        notes=propensity_notes(train, fitted.on_train, weighting, fitted.notes),
+        weighed=with_decay(weigh(train, fitted.on_train, weighting, ranker.heads), robust.recency),
+        judged=weigh(validation, propensity_of(fitted, validation), weighting, ranker.heads),
+        targets=targets,
+    )
+
+
+def _result(
+    rows: _Rows,
+    selection: Selection,
+    environments: Environments | None,
+    *,
+    settings: TrainerSettings,
+    watch: Watch,
+) -> FitResult:
     return FitResult(
         criterion=settings.criterion,
         best_epoch=selection.best_epoch,
         best_value=selection.best_value,
-        epochs=_table(selection),
+        epochs=pd.DataFrame(selection.epochs).astype({"epoch": np.int64}),
         stopped_early=selection.exhausted and len(selection.epochs) < settings.max_epochs,
-        train_weights=weighed.trust,
-        validation_weights=judged.trust,
+        train_weights=rows.weighed.trust,
+        validation_weights=rows.judged.trust,
         rows_per_second=watch.rows_per_second,
-        targets=targets,
-        propensities=notes,
+        targets=rows.targets,
+        propensities=rows.notes,
         after_click=of_best_epoch(selection),
         unused_experts=unused_in_best_epoch(selection),
         environments={} if environments is None else environments.by_name(),
@@ -205,40 +263,19 @@ def _callbacks(
     return [watch, run_state, gates, epoch_end]
 
 
-def _data(
-    train: Weighed, validation: Weighed, environments: Environments | None, *, batch_size: int, seed: int
-) -> WindowDataModule:
+def _data(rows: _Rows, environments: Environments | None, *, batch_size: int, seed: int) -> WindowDataModule:
     return WindowDataModule(
-        train.window,
-        validation.window,
-        train_weights=train.weights,
-        validation_weights=validation.weights,
+        rows.weighed.window,
+        rows.judged.window,
+        train_weights=rows.weighed.weights,
+        validation_weights=rows.judged.weights,
         batch_size=batch_size,
         seed=seed,
         environment=None if environments is None else environments.codes,
     )
 
 
-def _weigh(
-    train: EncodedWindow,
-    validation: EncodedWindow,
-    ranker: Ranker,
-    weighting: PropensityWeighting,
-    source: PropensitySource | None,
-    estimator: LossEstimator,
-) -> tuple[Weighed, Weighed, PropensityNotes]:
-    """Both windows with what their rows count, and where that comes from."""
-    fitted = fit_source(Logged() if source is None else source, train)
-    weighting = weighting.resolved(fitted.on_train, train.known)
-    check_one_propensity(estimator, fitted.on_train, weighting)
-    notes = propensity_notes(train, fitted.on_train, weighting, fitted.notes)
-    weighed = weigh(train, fitted.on_train, weighting, ranker.heads)
-    return weighed, weigh(validation, propensity_of(fitted, validation), weighting, ranker.heads), notes
-
-
-def _plan(
-    ranker: Ranker, train: EncodedWindow, validation: EncodedWindow, *, settings: TrainerSettings, seed: int
-) -> Plan:
+def _plan(ranker: Ranker, rows: _Rows, *, settings: TrainerSettings, seed: int) -> Plan:
     return {
         "seed": seed,
         "criterion": settings.criterion,
@@ -246,8 +283,8 @@ def _plan(
         "precision": settings.precision,
         "processes": settings.devices * settings.num_nodes,
         **({} if settings.accumulate_batches == 1 else {"accumulate_batches": settings.accumulate_batches}),
-        "train rows": len(train),
-        "validation rows": len(validation),
+        "train rows": len(rows.weighed.window),
+        "validation rows": len(rows.judged.window),
         "objectives": list(ranker.objectives),
         "weights": sum(parameter.numel() for parameter in ranker.parameters()),
     }
@@ -259,8 +296,3 @@ def _kinds(estimator: LossEstimator, balance: Balance) -> Plan:
     if type(balance) is not StaticBalance:  # runs of before have no such entry, and were static
         kinds["balance"] = type(balance).__name__
     return kinds
-
-
-def _table(selection: Selection) -> pd.DataFrame:
-    table = pd.DataFrame(selection.epochs)
-    return table.astype({"epoch": np.int64})

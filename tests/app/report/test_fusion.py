@@ -81,6 +81,12 @@ def test_before_and_after_calibration_are_told_with_a_verdict(section):
         "WORSE",
         "no interval",
     ]
+    same = pd.DataFrame([{**row, "low": 0.0, "high": 0.0, "changed": changed} for changed in (False, True)])
+    told = [line["verdict"] for line in fusion_view(replace(section, effect=same)).effects]
+    assert told == [
+        "not calibrated: its predictions are as they were",
+        "no difference that the users of test can tell",
+    ]
     first = {key: lines[0][key] for key in ("head", "before", "change", "interval", "ratio", "rows")}
     assert first == {
         "head": "Click",

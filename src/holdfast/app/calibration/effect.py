@@ -5,6 +5,7 @@ N rows of a window.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,12 @@ from holdfast.models.ranker import Ranker
 
 LOG_LOSS, SQUARED_ERROR = "log loss", "squared error"
 COLUMNS = ["objective", "measure", "before", "after", "change", "low", "high"]
-COLUMNS += ["ratio_before", "ratio_after", "num_rows"]
+COLUMNS += ["ratio_before", "ratio_after", "num_rows", "changed"]
 
 
-def calibration_effect(window: EncodedWindow, ranker: Ranker, plan: Plan) -> pd.DataFrame:
+def calibration_effect(
+    window: EncodedWindow, ranker: Ranker, plan: Plan, *, outputs: Mapping[str, Floats]
+) -> pd.DataFrame:
     """The loss of every calibrated head without its maps and with them, on the same rows.
 
     Rows are those that a map would be fitted on, counted likewise: known ones, not weighted by propensities,
@@ -35,12 +38,14 @@ def calibration_effect(window: EncodedWindow, ranker: Ranker, plan: Plan) -> pd.
         window: held out, or the result is in-sample.
         ranker: as it is served, with its calibration.
         plan: of the run.
+        outputs: what the ranker predicts of the window, with its calibration.
 
     Returns:
         One row a calibrated head: ``objective``, ``measure`` (``log loss``, or ``squared error`` of seconds),
         the measure ``before`` and ``after``, its ``change`` with an interval over users from ``low`` to
         ``high`` (NaN where there is none), predicted over observed in sum as ``ratio_before`` and
-        ``ratio_after``, and ``num_rows``. Heads of which the window knows no row are left out.
+        ``ratio_after``, ``num_rows``, and ``changed``: False where the map left every prediction as it is.
+        Heads of which the window knows no row are left out.
     """
     from holdfast.training.prediction import predict
 
@@ -48,7 +53,7 @@ def calibration_effect(window: EncodedWindow, ranker: Ranker, plan: Plan) -> pd.
     if calibration is None:
         return pd.DataFrame(columns=COLUMNS)
     mapped = {head.objective for head in calibration.heads}
-    after = _rows(predict(ranker, window, fusion=None), window, ranker, plan)
+    after = _rows(outputs, window, ranker, plan)
     ranker.calibration = None
     try:
         before = _rows(predict(ranker, window, fusion=None), window, ranker, plan)
@@ -62,7 +67,9 @@ def calibration_effect(window: EncodedWindow, ranker: Ranker, plan: Plan) -> pd.
     return pd.DataFrame([each for each in compared if each], columns=COLUMNS)
 
 
-def _rows(outputs: dict[str, Any], window: EncodedWindow, ranker: Ranker, plan: Plan) -> dict[str, HeadRows]:
+def _rows(
+    outputs: Mapping[str, Any], window: EncodedWindow, ranker: Ranker, plan: Plan
+) -> dict[str, HeadRows]:
     rows = head_rows(window, outputs, ranker.heads, horizon_days=plan.settings.horizon_days)
     return {each.objective: each for each in rows}
 
@@ -90,4 +97,5 @@ def _compared(
     ratios = [prepare_ratio(each, outcome)(weight) for each in predicted]
     values = [*(each(weight) for each in losses), change(weight), interval.low, interval.high, *ratios]
     numbers = [np.nan if each is None else float(each) for each in values]
-    return dict(zip(COLUMNS, [before.objective, measure, *numbers, int(known.sum())], strict=True))
+    changed = not np.array_equal(*predicted)
+    return dict(zip(COLUMNS, [before.objective, measure, *numbers, int(known.sum()), changed], strict=True))

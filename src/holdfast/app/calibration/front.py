@@ -5,6 +5,7 @@ N rows of a window, Q requests, P sets of weights, T objectives whose scores ord
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,13 +49,16 @@ class FusionFront:
     notes: tuple[str, ...]
 
 
-def fusion_front(prepared: PreparedRun, ranker: Ranker, plan: Plan) -> FusionFront | str:
+def fusion_front(
+    prepared: PreparedRun, ranker: Ranker, plan: Plan, *, outputs: Mapping[str, Mapping[str, Floats]]
+) -> FusionFront | str:
     """Rank the requests of validation and test by many fusions of one model, without training it again.
 
     Args:
         prepared: windows of the run.
         ranker: as it is served.
         plan: with the fusion that is served.
+        outputs: what the ranker predicts of each window, and the fused score.
 
     Returns:
         The front, or in words why there is none.
@@ -66,7 +70,7 @@ def fusion_front(prepared: PreparedRun, ranker: Ranker, plan: Plan) -> FusionFro
     if len(ranker.heads) < 2:
         return "the run has one objective, and nothing to trade off"
     source = fit_source(plan.propensity, prepared.window("train", memory_map=True))
-    validation = _Window(prepared, ranker, plan, "validation", source)
+    validation = _Window(prepared, ranker, plan, "validation", source, outputs["validation"])
     if not validation.slates.num_requests:
         return "no request of the validation window has rows whose outcomes are all known"
     try:
@@ -79,7 +83,7 @@ def fusion_front(prepared: PreparedRun, ranker: Ranker, plan: Plan) -> FusionFro
     table = _labelled(terms, says, validation, _form(plan)[0])
     values = table[validation.columns].to_numpy()
     table["on_front"] = non_dominated(values)
-    test = _Window(prepared, ranker, plan, "test", source)
+    test = _Window(prepared, ranker, plan, "test", source, outputs["test"])
     reference = validation.at_random()
     metrics = [_hypervolume("validation", values[table["on_front"]], reference, validation.slates)]
     if test.slates.num_requests:
@@ -92,16 +96,20 @@ def fusion_front(prepared: PreparedRun, ranker: Ranker, plan: Plan) -> FusionFro
 
 
 class _Window:
-    """A window, predicted once and grouped once."""
+    """A window with its predictions, grouped once."""
 
     def __init__(
-        self, prepared: PreparedRun, ranker: Ranker, plan: Plan, name: str, source: FittedSource
+        self,
+        prepared: PreparedRun,
+        ranker: Ranker,
+        plan: Plan,
+        name: str,
+        source: FittedSource,
+        outputs: Mapping[str, Floats],
     ) -> None:
-        from holdfast.training.prediction import predict
         from holdfast.training.propensities import metric_weights
 
         window = prepared.window(name)
-        outputs = predict(ranker, window, fusion=plan.fusion)
         weights = metric_weights(window, source, plan.weighting)
         self.rows: ScoredRows = scored_rows(
             window, outputs, ranker.heads, prepared.encoder(), weights=weights

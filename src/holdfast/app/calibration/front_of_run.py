@@ -22,13 +22,15 @@ def with_front(run: Run, evaluation: RunEvaluation) -> RunEvaluation:
     """The evaluation with what calibration did on test, the front over fusions, and in-sample notes."""
     metrics = in_sample(evaluation.metrics, run.calibrated)
     ranker = run.trained_ranker()
-    effect = calibration_effect(run.prepared.window("test"), ranker, run.plan)
+    effect = calibration_effect(
+        run.prepared.window("test"), ranker, run.plan, outputs=evaluation.outputs["test"]
+    )
     tables = dict(evaluation.tables)
     if effect.empty:
         run.drop_table(EFFECT_TABLE)
     else:
         tables[EFFECT_TABLE] = effect
-    front = fusion_front(run.prepared, ranker, run.served_plan)
+    front = fusion_front(run.prepared, ranker, run.served_plan, outputs=evaluation.outputs)
     if isinstance(front, str):
         run.drop_table(FRONT_TABLE)
         write_json(run.folder.path / FRONT_FILE, {"why_not": front})

@@ -187,6 +187,8 @@ def _effect(row: Mapping[Any, Any]) -> dict[str, str]:
     verdict = "no interval" if pd.isna(low) else "no difference that the users of test can tell"
     if high < 0.0 or low > 0.0:
         verdict = "better" if high < 0.0 else "WORSE"
+    if not row.get("changed", True):  # runs of before do not tell
+        verdict = "not calibrated: its predictions are as they were"
     return {
         "head": GAINS_OF_HEADS.get(row["objective"], row["objective"]),
         "measure": row["measure"],

@@ -21,9 +21,9 @@ from holdfast.app.stressing.reference import ReferenceInputs, ReferenceRanker, h
 from holdfast.core.arrays import Floats, Ints
 from holdfast.core.protocols import FittedFusion, Fusion, Population
 from holdfast.data.encoded import EncodedWindow
+from holdfast.data.encoded_columns import stable_codes
 from holdfast.data.encoder import CONTENT_COLUMN, Encoder
 from holdfast.data.history import FREQUENCY, RECENCY
-from holdfast.data.preparation import stable_codes
 from holdfast.drift.injector import Drifted
 from holdfast.drift.rows import DriftRows
 from holdfast.evaluation.robustness.judged_rows import JudgedRows, judge

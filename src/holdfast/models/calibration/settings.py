@@ -58,9 +58,6 @@ class CalibrationSettings:
                 raise ValueError(f"slice: {error}") from error
 
 
-NO_CALIBRATION = CalibrationSettings()
-
-
 def untrained(settings: CalibrationSettings, objectives: Sequence[str]) -> list[str]:
     """Objectives that a map is asked for and that a model does not predict."""
     return [name for name in settings.asked if name not in objectives]

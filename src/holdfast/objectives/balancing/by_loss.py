@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
 from holdfast.core.errors import UserError
@@ -76,8 +75,3 @@ class BoundedLosses(Balancer):
                 f"{self.objectives[which]}, or choose another objective/balance"
             )
         return above
-
-
-def equal_weights(count: int) -> Tensor:
-    """Ones, float64."""
-    return torch.ones(count, dtype=torch.float64)

@@ -82,21 +82,37 @@ def discounted_gains(slates: Slates, terms: Floats, gains: Floats, weights: Floa
 
     Source: Järvelin and Kekäläinen (2002); McSherry and Najork (2008) for ties.
     """
+    gathered = _gathered(slates, terms, gains)
     found = np.empty((len(weights), slates.num_requests, len(gains)))
-    done = 0
-    for rows_QK in slates.rows:
-        terms_TQK, gains_GQK = terms[:, rows_QK], gains[:, rows_QK]
-        here = slice(done, done + len(rows_QK))
-        for point, weight_T in enumerate(weights):
-            discount_QK = expected_discounts(np.tensordot(weight_T, terms_TQK, axes=1))
-            found[point, here] = np.einsum("qk,gqk->qg", discount_QK, gains_GQK)
-        done += len(rows_QK)
+    for point, weight_T in enumerate(weights):
+        _fill(found[point], gathered, weight_T)
     return found
 
 
 def mean_gains(slates: Slates, terms: Floats, gains: Floats, weights: Floats) -> Floats:
     """The mean of ``discounted_gains`` over requests, ``[P, G]``, a set of weights at a time in memory."""
-    return np.stack([discounted_gains(slates, terms, gains, each[None])[0].mean(axis=0) for each in weights])
+    gathered = _gathered(slates, terms, gains)
+    found_QG = np.empty((slates.num_requests, len(gains)))
+    means = np.empty((len(weights), len(gains)))
+    for point, weight_T in enumerate(weights):
+        _fill(found_QG, gathered, weight_T)
+        means[point] = found_QG.mean(axis=0)
+    return means
+
+
+def _gathered(slates: Slates, terms: Floats, gains: Floats) -> list[tuple[Floats, Floats]]:
+    """Terms ``[T, Q, K]`` and gains ``[G, Q, K]`` of the requests of each size."""
+    return [(terms[:, rows_QK], gains[:, rows_QK]) for rows_QK in slates.rows]
+
+
+def _fill(found_QG: Floats, gathered: list[tuple[Floats, Floats]], weight_T: Floats) -> None:
+    """Write the discounted gain of every request, ranked by one set of weights."""
+    done = 0
+    for terms_TQK, gains_GQK in gathered:
+        discount_QK = expected_discounts(np.tensordot(weight_T, terms_TQK, axes=1))
+        here = slice(done, done + len(discount_QK))
+        found_QG[here] = np.einsum("qk,gqk->qg", discount_QK, gains_GQK)
+        done = here.stop
 
 
 def expected_discounts(score_QK: Floats) -> Floats:
