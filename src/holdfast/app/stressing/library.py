@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from holdfast.app.stressing.building import sliced_features
+from holdfast.app.stressing.clock import Clock
 from holdfast.app.stressing.conditions import Resampler
 from holdfast.app.stressing.evidence import Evidence
 from holdfast.app.stressing.reference import fit_reference
@@ -77,6 +78,7 @@ def stress_ranker(
     Raises:
         UserError: no ladder fits the rows, or one is held out and the settings are not.
     """
+    clock = Clock()
     settings = settings or StressSettings(name="library", seeds=[0])
     evaluation = evaluation or EvaluationSettings()
     check_suite(ladders, settings)
@@ -98,7 +100,9 @@ def stress_ranker(
     suite = fitting_suite(ladders, settings, clean, in_world=False)
     results = run_suite(scene, suite, slices=sliced_features(clean, settings.slices), progress=progress)
     evidence = Evidence(results, scene.resampler, int(train.day.max()))
-    return Stressed(StressTables(evidence, evaluation.level), summary_of(evidence, level=evaluation.level))
+    tables, summary = StressTables(evidence, evaluation.level), summary_of(evidence, level=evaluation.level)
+    tables.by_name()  # made now, so that the cost holds them
+    return Stressed(tables, {**summary, "cost": clock.cost(scene.seconds.spent, **results.cost)})
 
 
 def _habit(train: EncodedWindow, *, horizon_days: int) -> RecencyFrequencyBaseline | None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from holdfast.drift.injector import check_severity
 
+LEAST_STRENGTH_ROWS = 100
+
 
 @dataclass(frozen=True, kw_only=True)
 class StressSettings:
@@ -27,6 +29,8 @@ class StressSettings:
         in_worlds: of ladders that are surrogates, the ladder of true drift that stands in on a world's log:
             there the world runs again with the change, and the test window is read anew, a few seconds each.
             Empty for surrogates everywhere.
+        strength_rows: rows of the clean window by which it is measured how strong each rung came out (see
+            ``strength.py``); 0 for no such measure.
     """
 
     name: str = "standard"
@@ -38,6 +42,7 @@ class StressSettings:
     least_rows: int = 200
     retrained: list[str] = field(default_factory=list)
     in_worlds: dict[str, str] = field(default_factory=dict)
+    strength_rows: int = 2000
 
     def __post_init__(self) -> None:
         if not self.name or "/" in self.name:
@@ -57,6 +62,11 @@ class StressSettings:
             raise ValueError(f"seeds are {list(self.seeds)}; give different whole numbers of at least 0")
         if self.least_rows < 1:
             raise ValueError(f"least_rows is {self.least_rows}; it must be at least 1")
+        if self.strength_rows and self.strength_rows < LEAST_STRENGTH_ROWS:
+            raise ValueError(
+                f"strength_rows is {self.strength_rows}; it must be 0, for no strength, or at least "
+                f"{LEAST_STRENGTH_ROWS}"
+            )
 
     @property
     def prefix(self) -> str:

@@ -13,9 +13,11 @@ from holdfast.app.metrics_file import flat, write_stress
 from holdfast.app.run import Run
 from holdfast.app.stressing import sayings as told
 from holdfast.app.stressing.building import scene_of, sliced_features
+from holdfast.app.stressing.clock import Clock
 from holdfast.app.stressing.evidence import Evidence
 from holdfast.app.stressing.known_users import known_users
 from holdfast.app.stressing.later_days import days_of_later_folds, days_of_successors
+from holdfast.app.stressing.natural import held_out_windows
 from holdfast.app.stressing.runner import fingerprint_of, run_suite
 from holdfast.app.stressing.scene import Scene
 from holdfast.app.stressing.suite import Scenario, Suite, fitting_suite
@@ -31,6 +33,7 @@ SCENARIOS = "scenarios"
 
 def stress_run(run: Run) -> None:
     """Climb the suite's ladders with the trained ranker, and leave tables, metrics and the score."""
+    clock = Clock()
     plan, prepared, folder = run.served_plan, run.prepared, run.folder
     ranker = run.trained_ranker()
     with run.console.working("stress", "fitting the reference, predicting the clean window"):
@@ -40,6 +43,7 @@ def stress_run(run: Run) -> None:
         last_train_day = local_day(prepared.bounds["train"].end, prepared.card.time_zone) - 1
         successors = days_of_successors(plan.stress.retrained, last_train_day=last_train_day)
         later_days = days_of_later_folds(scene, plan, prepared, known)
+        natural = held_out_windows(scene, plan, prepared, known)
     suite = fitting_suite(plan.ladders, plan.stress, scene.clean, in_world=worlds is not None)
     slices = sliced_features(scene.clean, plan.stress.slices)
     for line_of_text in told.before(suite):
@@ -56,6 +60,7 @@ def stress_run(run: Run) -> None:
             worlds=worlds,
             slices=slices,
             later_days=later_days,
+            natural=natural,
             progress=StressProgress(line),
         )
     _forget_others(run, fingerprint)
@@ -64,6 +69,7 @@ def stress_run(run: Run) -> None:
     metrics = tables.metrics()
     summary = {"fingerprint": judged, **summary_of(evidence, level=plan.evaluation.level)}
     run.save_tables(tables.by_name())
+    summary["cost"] = clock.cost(scene.seconds.spent, **results.cost)
     write_json(folder.stress / f"{plan.stress.prefix}.json", summary)
     write_stress(folder, metrics, prefix=plan.stress.prefix, fingerprint=judged)
     run.run_log.log_summary(flat(_few(metrics, suite)))

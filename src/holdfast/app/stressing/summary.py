@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.app.stressing.evidence import Evidence, interval
-from holdfast.app.stressing.suite import family_of, kind_of
-from holdfast.app.stressing.tables import drift_words
+from holdfast.app.stressing.suite import drift_words, family_of, kind_of
 from holdfast.core.arrays import Floats
 from holdfast.evaluation.robustness.curves import corruption_error, worst
 from holdfast.evaluation.robustness.decay import half_life

@@ -12,14 +12,16 @@ import pandas as pd
 
 from holdfast.app.stressing.conditions import Conditions
 from holdfast.app.stressing.evidence import CHANCE, Evidence, Reading, interval
-from holdfast.app.stressing.suite import kind_of
+from holdfast.app.stressing.strength_table import strength_table
+from holdfast.app.stressing.suite import drift_words, kind_of
 from holdfast.core.arrays import Floats
-from holdfast.drift.world_drift import WorldDrift
 from holdfast.evaluation.robustness.curves import breakdown_severity, corruption_error
 from holdfast.evaluation.robustness.ship_score import PARTS
 
 CALIBRATION = "/calibration"
 POINTS = ("skill", "reference_skill", "lift")
+IN_TRAINING = "as in training"
+"""The clean test window, where others stand beside it."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class StressTables:
             f"{prefix}_curves": self.curves,
             f"{prefix}_days": self.days,
             f"{prefix}_slices": self.slices,
+            f"{prefix}_strength": self.strength,
+            f"{prefix}_natural": self.natural,
         }
 
     @cached_property
@@ -116,6 +120,11 @@ class StressTables:
         )
 
     @cached_property
+    def strength(self) -> pd.DataFrame:
+        """A row a rung: how strong it came out; see ``strength_table``."""
+        return strength_table(self.evidence.results)
+
+    @cached_property
     def curves(self) -> pd.DataFrame:
         """A row a ladder and output: areas, loss, worst rung, breakdown, errors against the reference's."""
         evidence = self.evidence
@@ -138,7 +147,7 @@ class StressTables:
         ]
         mine, other, lift = ladders
         if mine is None or other is None or lift is None:
-            return {"note": "undefined at every severity"}
+            return {"note": "undefined in clean conditions or at every severity"}
         shared = [each for each in mine.severities if each in other.severities]
         skills = [float(mine.values[list(mine.severities).index(each), 0]) for each in shared]
         others = [float(other.values[list(other.severities).index(each), 0]) for each in shared]
@@ -151,8 +160,11 @@ class StressTables:
         lowest = int(lift.values[1:, 0].argmin()) + 1
         area, area_low, area_high = interval(mine.area, level=self.level)
         loss, loss_low, loss_high = interval(lift.values[0] - lift.area, level=self.level)
+        asked = (0, *evidence.results.suite.settings.severities)
+        undefined = [str(each) for each in asked if each not in lift.severities]
         return {
             "clean_skill": skills[0],
+            "highest_severity": int(lift.severities[-1]),
             "area": area,
             "area_low": area_low,
             "area_high": area_high,
@@ -169,7 +181,7 @@ class StressTables:
             "corruption_error": error.by_corruption.get(name),
             "relative_corruption_error": error.relative_by_corruption.get(name),
             "scored": name in evidence.scored_ladders,
-            "note": "",
+            "note": f"undefined at severity {', '.join(undefined)}" if undefined else "",
         }
 
     @cached_property
@@ -195,12 +207,20 @@ class StressTables:
     @cached_property
     def slices(self) -> pd.DataFrame:
         """A row a slice and metric of the clean window."""
-        columns = ["slice", "metric", "output", "value", "low", "high", "reference", *POINTS, "n", "note"]
-        rows = [
-            {"slice": name, **row}
-            for name, found in self.evidence.results.slices.items()
-            for row in self._plain(found)
-        ]
+        return self._of_parts("slice", self.evidence.results.slices)
+
+    @cached_property
+    def natural(self) -> pd.DataFrame:
+        """A row a window and metric of drift that nobody made; first the window that training knows.
+
+        No rows where there is no such drift.
+        """
+        found = self.evidence.results.natural
+        return self._of_parts("window", {IN_TRAINING: self.evidence.results.clean, **found} if found else {})
+
+    def _of_parts(self, column: str, parts: Mapping[str, Conditions]) -> pd.DataFrame:
+        columns = [column, "metric", "output", "value", "low", "high", "reference", *POINTS, "n", "note"]
+        rows = [{column: name, **row} for name, found in parts.items() for row in self._plain(found)]
         return pd.DataFrame(rows, columns=columns)
 
     def _plain(self, found: Conditions) -> Iterator[dict[str, Any]]:
@@ -241,6 +261,16 @@ class StressTables:
                 "reference": _number(row["reference"]),
                 **shared,
             }
+        for row in self.natural.to_dict("records"):
+            if row["window"] != IN_TRAINING:
+                name = str(row["window"]).replace(" ", "_").replace("/", "_")
+                found[f"{settings.prefix}/natural/{name}/{row['metric']}"] = {
+                    **{key: _number(row[key]) for key in ("value", "low", "high", "reference")},
+                    "n": row["n"],
+                    "note": row["note"],
+                    "clean": found[f"{settings.prefix}/clean/{row['metric']}"]["value"],
+                    **shared,
+                }
         scored = self.evidence.ship_score()
         if scored is not None:
             total, by_output = scored
@@ -254,13 +284,6 @@ class StressTables:
                 entry = {"value": value, "low": low, "high": high, "n": len(self.evidence.results.scenarios)}
                 found[f"{settings.prefix}/{name}"] = {**entry, "note": "points", **shared}
         return found
-
-
-def drift_words(drift: Any) -> str:
-    """Whether a drift is true or stands for it."""
-    if isinstance(drift, WorldDrift):
-        return "true"
-    return "surrogate" if kind_of(drift) in ("concept", "policy") else "injected"
 
 
 def _interval(
