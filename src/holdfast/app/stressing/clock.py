@@ -17,7 +17,9 @@ class Clock:
     def __init__(self) -> None:
         self._start = time.perf_counter()
 
-    def cost(self, spent: Mapping[str, float], *, scenarios: int, scenarios_there_already: int) -> dict[str, Any]:
+    def cost(
+        self, spent: Mapping[str, float], *, scenarios: int, scenarios_there_already: int
+    ) -> dict[str, Any]:
         """The cost so far, in plain containers.
 
         Args:

@@ -20,10 +20,18 @@ def stress_sections(folder: RunFolder) -> list[StressSection]:
             scenarios=pd.read_parquet(folder.tables / f"{prefix}.parquet"),
             days=pd.read_parquet(folder.tables / f"{prefix}_days.parquet"),
             summary=read_json(folder.stress / f"{prefix}.json"),
+            strength=_table(folder, f"{prefix}_strength"),
+            natural=_table(folder, f"{prefix}_natural"),
         )
         for prefix in PREFIXES
         if (folder.stress / f"{prefix}.json").is_file()
     ]
+
+
+def _table(folder: RunFolder, name: str) -> pd.DataFrame | None:
+    """None for runs that were stressed before there was such a table."""
+    path = folder.tables / f"{name}.parquet"
+    return pd.read_parquet(path) if path.is_file() else None
 
 
 def stress_headlines(folder: RunFolder) -> list[Headline]:

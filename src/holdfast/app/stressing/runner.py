@@ -22,8 +22,8 @@ from holdfast.core.errors import UserError
 from holdfast.drift.world_drift import WorldDrift
 
 ONE_WORLD = (
-    "the world ran again under its own seed, once a severity: users' chance is in the interval, another world's "
-    "is not"
+    "the world ran again under its own seed, once a severity: the chance of users is in the interval, that "
+    "of another world is not"
 )
 
 Progress = Callable[[int, int, Scenario], None]

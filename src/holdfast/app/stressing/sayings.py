@@ -69,7 +69,8 @@ def cost_words(cost: Mapping[str, Any]) -> str:
     there = cost["scenarios_there_already"]
     return (
         f"{cost['scenarios']} scenarios{f', {there} of them there already' if there else ''}: "
-        f"{cost['forward_seconds']:.1f} s of forward passes, {cost['total_seconds']:.1f} s in all{ratio}{apart}"
+        f"{cost['forward_seconds']:.1f} s of forward passes, {cost['total_seconds']:.1f} s in all{ratio}"
+        f"{apart}"
     )
 
 

@@ -152,8 +152,10 @@ def told_apart_by_user(
 
 
 def outcomes_of(truth: pd.DataFrame, judged: JudgedRows) -> dict[str, Floats]:
-    """By head, ``[N]`` each: the true chance of a click, the true mean of the log seconds, and whether the user
-    came back within the horizon, which is what happened (the truth holds no chance of it), NaN if not known.
+    """What predictions are held against, by head, ``[N]`` each.
+
+    The true chance of a click; the true mean of the log seconds; and whether the user came back within the
+    horizon, NaN if not known: what happened, because the truth holds no chance of it.
     """
     found = {
         "click": truth["click_probability"].to_numpy(dtype=np.float64),

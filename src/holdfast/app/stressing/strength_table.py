@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,8 @@ def strength_table(results: SuiteResults) -> pd.DataFrame:
     """A row a rung.
 
     ``strength`` is the injector's own measure, a mean over seeds; ``domain_auc`` and the changes of
-    p(outcome | prediction) are of the first seed, and so is ``effective_sample_size`` (requests, of drifts that
-    leave some out); ``note`` says why a change is not known.
+    p(outcome | prediction) are of the first seed, and so is ``effective_sample_size`` (requests, of drifts
+    that leave some out); ``note`` says why a change is not known.
     """
     suite = results.suite
     rows: list[dict[str, Any]] = []
@@ -53,7 +54,7 @@ def strength_table(results: SuiteResults) -> pd.DataFrame:
     return table.astype(dict.fromkeys(measured, np.float64))
 
 
-def _note(first: dict[str, Any], *, words: str, kind: str, changes: dict[str, float | None]) -> str:
+def _note(first: Mapping[str, Any], *, words: str, kind: str, changes: dict[str, float | None]) -> str:
     """Why p(outcome | prediction) has no change here."""
     if "strength_rows" not in first:
         return "not measured: stress.strength_rows is 0"

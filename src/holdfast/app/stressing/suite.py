@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
 
 from holdfast.app.stressing.settings import StressSettings
 from holdfast.core.errors import UserError
@@ -71,13 +72,13 @@ HELD_OUT_SCHEDULES = ("rotating_interests", "churn", "new_market", "behavior_cha
 def family_of(drift: Ladder) -> Family:
     """What the drift may be used for, by what it is: no setting takes one out of the held-out family.
 
-    A subclass of a held-out injector is held out, and so are a drift that holds one in a field, and a schedule
-    of the world that stands in for one.
+    A subclass of a held-out injector is held out, and so are a drift that holds one in a field, and a
+    schedule of the world that stands in for one.
     """
     if isinstance(drift, WorldDrift):
         return Family.HELD_OUT if drift.schedule in HELD_OUT_SCHEDULES else Family(drift.family)
     declared = {vars(each).get("family") for each in type(drift).__mro__}
-    inner = [getattr(drift, each.name) for each in fields(drift)] if is_dataclass(drift) else []
+    inner: list[Any] = [getattr(drift, each.name) for each in fields(drift)] if is_dataclass(drift) else []
     held = any(isinstance(each, Injector) and family_of(each) is Family.HELD_OUT for each in inner)
     return Family.HELD_OUT if held or Family.HELD_OUT in declared else Family(drift.family)
 
