@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,7 @@ class TemporalSplit:
         fold: which of them this is, from 0 (the earliest).
         held_out: values of columns that do not change within a request, such as ``{market: [north]}``. Their
             rows are in no window, and in no item's history: training never heard of them. The stage stress
-            judges the model on those of the test days, as drift that nobody made.
+            judges the model on those of the test days, as drift that nobody made. None for nothing.
     """
 
     train_days: int | None = None
@@ -83,7 +83,7 @@ class TemporalSplit:
     maturity_days: int = 7
     num_folds: int = 1
     fold: int = 0
-    held_out: dict[str, list[Any]] = field(default_factory=dict)
+    held_out: dict[str, list[Any]] | None = None
 
     def __post_init__(self) -> None:
         least = {
@@ -104,7 +104,7 @@ class TemporalSplit:
                 f"split.fold is {self.fold}; with num_folds={self.num_folds} "
                 f"it must be 0 to {self.num_folds - 1}"
             )
-        check_held_out(self.held_out)
+        check_held_out(self.held_out or {})
 
     def kept(self, log: Log) -> Log:
         """The log without the rows that are held out; the log itself where none are.

@@ -16,9 +16,10 @@ import numpy as np
 from holdfast.app.stressing.conditions import Conditions, load_conditions
 from holdfast.app.stressing.scene import Scene
 from holdfast.app.stressing.strength import StrengthMeter
-from holdfast.app.stressing.suite import Scenario, Suite
+from holdfast.app.stressing.suite import Scenario, Suite, drift_words
 from holdfast.app.stressing.world_window import DriftedWorld
 from holdfast.core.errors import UserError
+from holdfast.drift.injector import Injector
 from holdfast.drift.world_drift import WorldDrift
 
 ONE_WORLD = (
@@ -152,12 +153,19 @@ def _measure(
         about = {
             "rows": len(drifted.rows),
             "strength": float(strength) if np.isfinite(strength) else None,
-            "notes": list(drifted.notes),
+            "notes": [*drifted.notes, *_still_a_surrogate(drift, worlds)],
             "figures": {name: float(each) for name, each in drifted.figures.items() if np.isfinite(each)},
         }
         if meter is not None:
             about |= meter.of_rows(drifted, encoded)
     return Conditions(conditions.model, conditions.reference, conditions.counts, conditions.undefined, about)
+
+
+def _still_a_surrogate(drift: Injector, worlds: DriftedWorld | None) -> list[str]:
+    """On a world's log one expects true drift."""
+    if worlds is None or drift_words(drift) != "surrogate":
+        return []
+    return ["a surrogate on a world's log too: no true drift stands in for it (stress.in_worlds)"]
 
 
 def _kept(path: Path) -> Conditions | None:

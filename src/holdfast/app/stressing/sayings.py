@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pandas as pd
+
 from holdfast.app.stressing.suite import Suite
 from holdfast.drift.world_drift import WorldDrift
 
@@ -72,6 +74,28 @@ def cost_words(cost: Mapping[str, Any]) -> str:
         f"{cost['forward_seconds']:.1f} s of forward passes, {cost['total_seconds']:.1f} s in all{ratio}"
         f"{apart}"
     )
+
+
+def natural(table: pd.DataFrame, qualities: Mapping[str, str]) -> Iterator[str]:
+    """What was found where nobody made drift, a line a window.
+
+    Args:
+        table: ``window``, ``metric``, ``value`` and ``reference``, the window as in training first.
+        qualities: the metric of each output.
+    """
+    windows = list(dict.fromkeys(table["window"]))
+    by_place = table.set_index(["window", "metric"])
+    for window in windows[1:]:
+        said = []
+        for output, metric in qualities.items():
+            here, known = by_place.loc[(window, metric)], by_place.loc[(windows[0], metric)]
+            said.append(
+                f"{output} undefined"
+                if pd.isna(here["value"])
+                else f"{output} {here['value']:.3f} (as in training {known['value']:.3f}, reference here "
+                + ("undefined)" if pd.isna(here["reference"]) else f"{here['reference']:.3f})")
+            )
+        yield f"held out of training, {window}: {', '.join(said)}"
 
 
 def doubts(summary: Mapping[str, Any]) -> Iterator[str]:

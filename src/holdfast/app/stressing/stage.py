@@ -75,6 +75,8 @@ def stress_run(run: Run) -> None:
     run.run_log.log_summary(flat(_few(metrics, suite)))
     for line_of_text in told.after(summary):
         run.console.say("stress", line_of_text)
+    for line_of_text in told.natural(tables.natural, summary["qualities"]):
+        run.console.say("stress", line_of_text)
     for warning in told.doubts(summary):
         run.console.warn("stress", warning)
 

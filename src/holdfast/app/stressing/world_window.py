@@ -105,7 +105,7 @@ class DriftedWorld:
     def _run(self, world: DefaultWorld) -> tuple[Log, pd.DataFrame]:
         """The log without what the split holds out, and the truth of its rows."""
         made = world.simulate()
-        kept = ~held_out_rows(made.log, self.plan.split.held_out)
+        kept = ~held_out_rows(made.log, self.plan.split.held_out or {})
         return self.plan.split.kept(made.log), made.truth.impressions[kept].reset_index(drop=True)
 
     def _inside(self, log: Log, truth: pd.DataFrame) -> pd.DataFrame:
