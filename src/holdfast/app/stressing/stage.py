@@ -129,7 +129,7 @@ def _few(metrics: Mapping[str, Mapping[str, Any]], suite: Suite) -> dict[str, Ma
 
     def chosen() -> Iterator[str]:
         for name in metrics:
-            if "/ship_score" in name or hardest in name or "/clean/" in name:
+            if "/ship_score" in name or hardest in name or "/clean/" in name or "/natural/" in name:
                 yield name
 
     return {name: metrics[name] for name in chosen()}
