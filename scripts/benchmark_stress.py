@@ -95,7 +95,10 @@ def main() -> None:
     print("\n".join(lines(cost)))
     parts = sorted(cost["seconds_by_part"].items(), key=lambda item: -item[1])
     print("of which: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in parts))
-    print(f"the bar is {BAR:g} times the forward passes: {'held' if cost['ratio'] <= BAR else 'NOT held'}")
+    if not options.quick:
+        print(
+            f"the bar is {BAR:g} times the forward passes: {'held' if cost['ratio'] <= BAR else 'NOT held'}"
+        )
     if options.write:
         write_between(DOCS, sentence(cost, num_rows), name=MARKER)
 
