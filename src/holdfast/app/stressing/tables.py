@@ -12,14 +12,13 @@ import pandas as pd
 
 from holdfast.app.stressing.conditions import Conditions
 from holdfast.app.stressing.evidence import CHANCE, Evidence, Reading, interval
+from holdfast.app.stressing.number_columns import POINTS, interval_of, plain_number, point_columns
 from holdfast.app.stressing.strength_table import strength_table
 from holdfast.app.stressing.suite import drift_words, kind_of
 from holdfast.core.arrays import Floats
 from holdfast.evaluation.robustness.curves import breakdown_severity, corruption_error
 from holdfast.evaluation.robustness.ship_score import PARTS
 
-CALIBRATION = "/calibration"
-POINTS = ("skill", "reference_skill", "lift")
 IN_TRAINING = "as in training"
 """The clean test window, where others stand beside it."""
 
@@ -74,16 +73,16 @@ class StressTables:
             points = self._points(name, severity, qualities[metric]) if metric in qualities else None
             clean = results.clean.model.get(metric)
             undefined = sum(metric in each.undefined for each in found)
-            number, low, high = _interval(values[0], metric, level=self.level)
+            number, low, high = interval_of(values[0], metric, level=self.level)
             yield {
                 "metric": metric,
                 "output": metric.split("/")[0],
                 "value": number,
                 "low": low,
                 "high": high,
-                "clean": _interval(clean, metric, level=self.level)[0],
-                "reference": _interval(values[1], metric, level=self.level)[0],
-                **_point_columns(points, level=self.level),
+                "clean": interval_of(clean, metric, level=self.level)[0],
+                "reference": interval_of(values[1], metric, level=self.level)[0],
+                **point_columns(points, level=self.level),
                 "n": int(np.mean([each.counts.get(metric, 0) for each in found])),
                 "seeds": len(found),
                 "strength": float(np.mean(strengths)) if strengths else None,
@@ -226,7 +225,7 @@ class StressTables:
     def _plain(self, found: Conditions) -> Iterator[dict[str, Any]]:
         qualities = {metric: output for output, metric in self.evidence.quality_of.items()}
         for metric in self._metrics():
-            value, low, high = _interval(found.model.get(metric), metric, level=self.level)
+            value, low, high = interval_of(found.model.get(metric), metric, level=self.level)
             points = self._points_of(found, qualities[metric]) if metric in qualities else (None,) * 3
             yield {
                 "metric": metric,
@@ -234,7 +233,7 @@ class StressTables:
                 "value": value,
                 "low": low,
                 "high": high,
-                "reference": _interval(found.reference.get(metric), metric, level=self.level)[0],
+                "reference": interval_of(found.reference.get(metric), metric, level=self.level)[0],
                 **{
                     name: None if each is None else float(each[0])
                     for name, each in zip(POINTS, points, strict=True)
@@ -250,27 +249,18 @@ class StressTables:
         shared = {"weighted": False, **({"held_out": True} if settings.held_out else {})}
         for row in self.scenarios.to_dict("records"):
             where = f"{row['injector']}/severity_{row['severity']}" if row["severity"] else "clean"
-            value = _number(row["value"])
+            value = plain_number(row["value"])
             found[f"{settings.prefix}/{where}/{row['metric']}"] = {
                 "value": value,
-                "low": _number(row["low"]),
-                "high": _number(row["high"]),
+                "low": plain_number(row["low"]),
+                "high": plain_number(row["high"]),
                 "n": row["n"],
                 "note": row["note"] or ("" if value is not None else "undefined"),
-                "clean": _number(row["clean"]),
-                "reference": _number(row["reference"]),
+                "clean": plain_number(row["clean"]),
+                "reference": plain_number(row["reference"]),
                 **shared,
             }
-        for row in self.natural.to_dict("records"):
-            if row["window"] != IN_TRAINING:
-                name = str(row["window"]).replace(" ", "_").replace("/", "_")
-                found[f"{settings.prefix}/natural/{name}/{row['metric']}"] = {
-                    **{key: _number(row[key]) for key in ("value", "low", "high", "reference")},
-                    "n": row["n"],
-                    "note": row["note"],
-                    "clean": found[f"{settings.prefix}/clean/{row['metric']}"]["value"],
-                    **shared,
-                }
+        found |= {name: {**each, **shared} for name, each in self._natural_metrics(found)}
         scored = self.evidence.ship_score()
         if scored is not None:
             total, by_output = scored
@@ -285,29 +275,21 @@ class StressTables:
                 found[f"{settings.prefix}/{name}"] = {**entry, "note": "points", **shared}
         return found
 
-
-def _interval(
-    values: Floats | None, metric: str, *, level: float
-) -> tuple[float | None, float | None, float | None]:
-    """Value and ends; of a level as predicted over observed instead of its logarithm."""
-    if values is None:
-        return None, None, None
-    if metric.endswith(CALIBRATION):
-        values = np.exp2(np.clip(values, -60.0, 60.0))
-    else:
-        values = np.clip(values, 0.0, 1.0)
-    return interval(values, level=level)
-
-
-def _point_columns(points: tuple[Floats | None, ...] | None, *, level: float) -> dict[str, float | None]:
-    """Points; only the metric that says how good an output is has any."""
-    found: dict[str, float | None] = {}
-    for name, values in zip(POINTS, points or (None, None, None), strict=True):
-        value, low, high = (None, None, None) if values is None else interval(values, level=level)
-        found |= {name: value, f"{name}_low": low, f"{name}_high": high}
-    del found["reference_skill_low"], found["reference_skill_high"]
-    return found
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None or pd.isna(value) else float(value)
+    def _natural_metrics(
+        self, found: Mapping[str, Mapping[str, Any]]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """By stable name, with the value as in training out of ``found`` beside each."""
+        prefix = self.evidence.results.suite.settings.prefix
+        for row in self.natural.to_dict("records"):
+            if row["window"] == IN_TRAINING:
+                continue
+            name = str(row["window"]).replace(" ", "_").replace("/", "_")
+            yield (
+                f"{prefix}/natural/{name}/{row['metric']}",
+                {
+                    **{key: plain_number(row[key]) for key in ("value", "low", "high", "reference")},
+                    "n": row["n"],
+                    "note": row["note"],
+                    "clean": found[f"{prefix}/clean/{row['metric']}"]["value"],
+                },
+            )
