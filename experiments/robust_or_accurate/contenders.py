@@ -90,6 +90,7 @@ class Study:
             f"stress.severities={list(self.severities)}",
             "stress.seeds=[0]",
             "stress.slices=[]",
+            "stress.strength_rows=0",
             *MODELS[model],
         ]
 

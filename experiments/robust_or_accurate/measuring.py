@@ -189,7 +189,7 @@ class Judge:
 
     def as_it_is(self, window: PreparedWindow, known_as_of: str = "test") -> Stressed:
         """A window without a suite. One has a rung at least: this one's is cheap, and nobody reads it."""
-        settings = StressSettings(name="one_rung", severities=[1], seeds=[0], slices=[])
+        settings = StressSettings(name="one_rung", severities=[1], seeds=[0], slices=[], strength_rows=0)
         return self.stressed(window, {"noise": Noise()}, settings, known_as_of)
 
 

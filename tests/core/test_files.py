@@ -104,3 +104,13 @@ def test_what_a_killed_process_left_is_cleared_and_nothing_else(tmp_path: Path):
     (tmp_path / ".folder.old-7" / "file").write_text("old")
     clear_unfinished(tmp_path)
     assert [path.name for path in tmp_path.rglob("*")] == ["deep", "kept.txt"]
+
+
+@pytest.mark.parametrize(("lasting", "waits"), [(True, 1), (False, 0)])
+def test_only_what_must_outlast_a_power_cut_waits_for_the_disk(tmp_path, monkeypatch, lasting, waits):
+    synced = []
+    monkeypatch.setattr("holdfast.core.files.os.fsync", synced.append)
+    with whole_file(tmp_path / "a", lasting=lasting) as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "a").read_text() == "new"
+    assert len(synced) == waits

@@ -94,6 +94,43 @@ def test_tables_days_slices_report_and_cost(stressed):
     cost = summary(stressed)["cost"]
     assert cost["scenarios"] == 6
     assert cost["total_seconds"] >= cost["forward_seconds"] > 0
+    assert cost["ratio"] == pytest.approx(cost["total_seconds"] / cost["forward_seconds"])
+    apart = cost["worlds_seconds"] + cost["strength_seconds"]
+    assert cost["everything_seconds"] == pytest.approx(cost["total_seconds"] + apart)
+    assert cost["worlds_seconds"] > 0
+    assert cost["strength_seconds"] > 0
+
+
+def test_every_rung_says_how_strong_it_came_out(stressed):
+    table = pd.read_parquet(stressed.tables / "stress_strength.parquet").set_index(["injector", "severity"])
+    assert len(table) == 6
+    missing, remix, world = "missing_at_random", "segment_remix", "world_clickbait_fatigue"
+    assert table.loc[(missing, 5), "domain_auc"] >= table.loc[(missing, 3), "domain_auc"] > 0.7
+    assert table.loc[(remix, 5), "domain_auc"] > table.loc[(remix, 3), "domain_auc"] > 0.5
+    # The change of the true chance of a click, by the world itself; nothing else has a truth to be asked.
+    assert table.loc[(world, 5), "click_change"] > table.loc[(world, 3), "click_change"] > 0.01
+    assert table.loc[world, ["dwell_change", "return_change"]].notna().all(axis=None)
+    assert table.loc[[missing, remix], "click_change"].isna().all()
+    assert (table.loc[[missing, remix], "note"] != "").all()
+    assert table.loc[(remix, 5), "effective_sample_size"] < table.loc[(remix, 3), "effective_sample_size"]
+    assert table.loc[missing, "effective_sample_size"].isna().all()
+    notes = summary(stressed)["ladders"][world]["notes"]
+    assert any("ran again under its own seed" in each for each in notes)
+
+
+def test_strength_can_be_switched_off_and_asked_for_later(copied, command):
+    shutil.rmtree(copied.stress)
+    words = ("run", f"run_dir={copied.path}", AGAIN, "stress.severities=[3]", "stress.only=[noise]")
+    done = command(*words, "stress.strength_rows=0")
+    assert done.code == 0, done.err
+    assert "how strong" not in done.out
+    table = pd.read_parquet(copied.tables / "stress_strength.parquet")
+    assert table["domain_auc"].isna().all()
+    assert table["note"].tolist() == ["not measured: stress.strength_rows is 0"]
+    asked = command(*words)
+    assert "1 scenarios: " in asked.out
+    assert pd.read_parquet(copied.tables / "stress_strength.parquet")["domain_auc"].notna().all()
+    assert "1 scenarios, 1 of them there already" in command(*words, "stress.strength_rows=0").out
 
 
 def test_what_is_there_already_is_not_measured_again_and_says_the_same(copied, command):

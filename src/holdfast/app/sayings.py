@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -30,6 +30,12 @@ def prepared(run: PreparedRun, *, horizon_days: int) -> Iterator[str]:
     if "retention" in run.objectives:
         share = run.summary["windows"]["test"]["matured_share"]
         yield f"return within {horizon_days} days is known for {share:.0%} of the test rows"
+
+
+def held_out(values: Mapping[str, Sequence[Any]], *, num_rows: int) -> str:
+    """What of the log is in no window."""
+    said = ", ".join(f"{name}={value}" for name, each in values.items() for value in each)
+    return f"held out of all windows: {said} ({num_rows:,} rows); the stage stress judges their test days"
 
 
 def unknown_in_validation(run: PreparedRun) -> Iterator[str]:

@@ -79,6 +79,9 @@ def prepare(run: Run, *, resume: bool) -> None:
         )
     record = read_json(run.folder.manifest_file)
     write_json(run.folder.manifest_file, {**record, "data_fingerprint": saved.summary["fingerprint"]})
+    if plan.split.held_out:
+        held_out = sayings.held_out(plan.split.held_out, num_rows=len(log) - len(plan.split.kept(log)))
+        run.console.say("prepare", held_out)
     for line in sayings.prepared(saved, horizon_days=plan.settings.horizon_days):
         run.console.say("prepare", line)
     told = (sayings.unknown_in_validation(saved), sayings.head_notes(saved.summary), saved.unused_parts)

@@ -12,17 +12,20 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, *, lasting: bool = True) -> Iterator[Path]:
     """Give a temporary path to write to; on success it takes the place of ``path`` in one step.
 
-    A crash, or a kill, leaves either the old file or the new one, never a part of it.
+    A crash, or a kill, leaves either the old file or the new one, never a part of it. With ``lasting=False``
+    that holds for a kill, but not when the machine loses power: for what a reader can check and make again,
+    because waiting for the disk takes longer than writing a small file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part-{os.getpid()}")
     try:
         yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
+        if lasting:
+            with temporary.open("rb") as handle:
+                os.fsync(handle.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

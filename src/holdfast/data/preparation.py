@@ -87,7 +87,7 @@ def prepare_windows(
 
     Args:
         log: the whole log.
-        split: where to cut.
+        split: where to cut, and what is held out of all windows.
         history: trailing counts and rates, added to the features of the card.
         encoder: how features are encoded; fitted on the train window only.
         objectives: whose outcomes the windows carry, in this order.
@@ -97,7 +97,7 @@ def prepare_windows(
     Raises:
         UserError: the log is too short or lacks what is asked of it.
     """
-    bounds = split.windows(log)
+    bounds, log = split.windows(log), split.kept(log)
     fitted, train = prepare_train(
         log,
         bounds["train"],

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from holdfast.core.arrays import Bools
 from holdfast.core.errors import UserError
+from holdfast.data.held_out import check_held_out, held_out_rows
 from holdfast.data.log import Log, local_day, local_midnight
 
 
@@ -68,6 +70,9 @@ class TemporalSplit:
         maturity_days: days at the end of the log that are there only so that test labels can mature, >= 0.
         num_folds: walk-forward folds, at least 1.
         fold: which of them this is, from 0 (the earliest).
+        held_out: values of columns that do not change within a request, such as ``{market: [north]}``. Their
+            rows are in no window, and in no item's history: training never heard of them. The stage stress
+            judges the model on those of the test days, as drift that nobody made. None for nothing.
     """
 
     train_days: int | None = None
@@ -78,6 +83,7 @@ class TemporalSplit:
     maturity_days: int = 7
     num_folds: int = 1
     fold: int = 0
+    held_out: dict[str, list[Any]] | None = None
 
     def __post_init__(self) -> None:
         least = {
@@ -98,9 +104,35 @@ class TemporalSplit:
                 f"split.fold is {self.fold}; with num_folds={self.num_folds} "
                 f"it must be 0 to {self.num_folds - 1}"
             )
+        check_held_out(self.held_out or {})
+
+    def kept(self, log: Log) -> Log:
+        """The log without the rows that are held out; the log itself where none are.
+
+        Raises:
+            UserError: a column or a value is not there, or a window keeps no row, or the test days hold none
+                of the rows that are held out.
+        """
+        if not self.held_out:
+            return log
+        out = held_out_rows(log, self.held_out)
+        kept = replace(log, frame=log.frame[~out].reset_index(drop=True))
+        windows = self.windows(log)
+        for window in windows.values():
+            if len(kept.between(window.start, window.end)) == 0:
+                raise UserError(
+                    f"split.held_out leaves no row in the {window.name} window, {window.start} to "
+                    f"{window.end}; hold out fewer values"
+                )
+        if not _inside(log, windows["test"])[out].any():
+            raise UserError(
+                f"split.held_out holds out {int(out.sum()):,} rows, and none of them is in the test window, "
+                f"{windows['test'].start} to {windows['test'].end}: there would be nothing to judge"
+            )
+        return kept
 
     def windows(self, log: Log) -> dict[str, Window]:
-        """The three windows of this fold, by name, in order of time.
+        """The three windows of this fold, by name, in order of time; of the whole log, held out or not.
 
         Raises:
             UserError: the log is too short, or a window holds no row.
@@ -155,3 +187,9 @@ class TemporalSplit:
                     f"the {window.name} window, {window.start} to {window.end}, holds no row; change split.*"
                 )
         return windows
+
+
+def _inside(log: Log, window: Window) -> Bools:
+    """Rows shown in a window, ``[N]``."""
+    shown_at = log.frame["shown_at"]
+    return ((shown_at >= window.start) & (shown_at < window.end)).to_numpy(dtype=np.bool_)

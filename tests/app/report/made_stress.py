@@ -89,4 +89,30 @@ def section(**changes):
             "reference": 0.6,
         }
     )
-    return StressSection(scenarios=scenarios, days=days, summary=summary)
+    return StressSection(
+        scenarios=scenarios, days=days, summary=summary, strength=strength(), natural=natural()
+    )
+
+
+def strength():
+    return pd.DataFrame(
+        {
+            "injector": "noise",
+            "severity": [2, 5],
+            "domain_auc": [0.61, 0.874],
+            "click_change": [None, 0.0712],
+            "dwell_change": None,
+            "return_change": None,
+            "effective_sample_size": [900.0, 1200.0],
+        }
+    )
+
+
+def natural():
+    row = {"metric": "click/auc", "output": "click", "low": 0.6, "high": 0.8, "reference": 0.6, "n": 1234}
+    return pd.DataFrame(
+        [
+            {**row, "window": "as in training", "value": 0.7, "lift": 20.0},
+            {**row, "window": "market=north", "value": 0.55, "lift": -10.0},
+        ]
+    )

@@ -212,11 +212,15 @@ class StressSection:
         days: ``model``, ``days_since_training``, ``output``, ``metric``, ``value``, ``low``,
             ``high``, ``reference``.
         summary: as ``stress.json`` holds it.
+        strength: how strong each rung came out; None for runs that were stressed before it was measured.
+        natural: windows that nobody made drift in; None likewise.
     """
 
     scenarios: pd.DataFrame
     days: pd.DataFrame
     summary: Mapping[str, Any]
+    strength: pd.DataFrame | None = None
+    natural: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

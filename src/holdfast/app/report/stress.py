@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 from markupsafe import Markup
 
 from holdfast.app.report import stress_figures
 from holdfast.app.report.content import StressSection, Tone
 from holdfast.app.report.metric_lines import Cell
 from holdfast.app.report.numerals import NOTHING, number
+from holdfast.app.report.stress_strength import NaturalLine, StrengthLine, natural_lines, strength_lines
 from holdfast.app.report.svg import css_colour, inline_svg
 
 FAR = 10
@@ -49,6 +51,9 @@ class StressView:
     lines: list[tuple[str, list[Cell]]]
     legend: list[tuple[str, str]]
     ladders: Markup
+    severities: list[int]
+    strength: list[StrengthLine]
+    natural: list[NaturalLine]
     worst: list[WorstLine]
     days: Markup | str
     half_lives: list[str]
@@ -81,10 +86,13 @@ def stress_view(section: StressSection) -> StressView:
             for output in summary["qualities"]
         ],
         ladders=inline_svg(
-            stress_figures.ladders(scenarios),
+            stress_figures.ladders(scenarios, section.strength),
             name=f"{name}-ladders",
             description="skill by severity, a panel an injector, the reference ranker dashed",
         ),
+        severities=list(summary["severities"]),
+        strength=list(strength_lines(section.strength)),
+        natural=list(natural_lines(section.natural, summary["qualities"])),
         worst=list(_worst(summary["worst"])),
         days=inline_svg(
             stress_figures.days(section.days, summary["qualities"]),
@@ -109,7 +117,7 @@ def stress_view(section: StressSection) -> StressView:
             (ladder, f"{_kind(each)}. {'; '.join(each['notes'])}")
             for ladder, each in summary["ladders"].items()
         ],
-        doubts=list(doubts_of(summary)),
+        doubts=[*cut_ladders(scenarios), *doubts_of(summary)],
         cost=cost_of(summary["cost"]),
     )
 
@@ -260,6 +268,18 @@ def _kind(each: Mapping[str, Any]) -> str:
     return said if each["scored"] else f"{said}, not part of the score"
 
 
+def cut_ladders(scenarios: pd.DataFrame) -> Iterator[str]:
+    """Ladders with rungs at which an output cannot be judged: their areas are means over the other rungs."""
+    metrics = scenarios.loc[scenarios["skill"].notna(), "metric"].unique()
+    undefined = scenarios[scenarios["metric"].isin(metrics) & scenarios["skill"].isna()]
+    for (output, name), rows in undefined.groupby(["output", "injector"], sort=False):
+        rungs = ", ".join(map(str, sorted(rows["severity"])))
+        yield (
+            f"{output} cannot be judged under {str(name).replace('_', ' ')} at severity {rungs} (a cross in "
+            "its panel): areas are means over the rungs that can"
+        )
+
+
 def doubts_of(summary: Mapping[str, Any]) -> Iterator[str]:
     """What a reader must know before believing it."""
     for metric, where in summary["undefined"].items():
@@ -270,19 +290,31 @@ def doubts_of(summary: Mapping[str, Any]) -> Iterator[str]:
         yield f"{summary['slices_left_out']} slices have too few rows to be judged"
     if not summary["num_resamples"]:
         yield "no intervals: evaluation.num_resamples is 0"
-    elif len(summary["seeds"]) == 1:
+    if any(each["drift"] == "true" for each in summary["ladders"].values()):
+        yield (
+            "true drift ran again in the one world of this run, under its own seed, once a severity: "
+            "intervals do not hold the chance of another world"
+        )
+    if summary["num_resamples"] and len(summary["seeds"]) == 1:
         yield "intervals hold the chance of users; with one injection seed they do not hold that of the drift"
     yield "another training seed would change the numbers too; that takes several runs"
 
 
 def cost_of(cost: Mapping[str, Any]) -> str:
-    """What the suite took."""
+    """What the suite took, from the start of the stage until its tables were written."""
     ratio = "" if cost["ratio"] is None else f" ({number(cost['ratio'], decimals=2)} times them)"
-    worlds = cost["worlds_seconds"]
+    extra = [
+        f"{number(cost.get(key, 0.0), decimals=1)} s {words}"
+        for key, words in (
+            ("worlds_seconds", "to run worlds again"),
+            ("strength_seconds", "to measure how strong drifts came out"),
+        )
+        if cost.get(key)
+    ]
     return (
         f"{cost['scenarios']} scenarios, {cost['scenarios_there_already']} of which were there already; "
         f"{number(cost['forward_seconds'], decimals=1)} s of forward passes, "
         f"{number(cost['total_seconds'], decimals=1)} s in all{ratio}"
-        + (f", and {number(worlds, decimals=1)} s to run the world again" if worlds else "")
+        + (f", and {' and '.join(extra)}" if extra else "")
         + "."
     )

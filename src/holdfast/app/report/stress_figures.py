@@ -15,6 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from holdfast.app.report.metric_words import words_for
 from holdfast.app.report.plots import FULL_WIDTH, figure_of, panels
+from holdfast.app.report.stress_strength import area_words
 from holdfast.app.report.svg import DASHES, INK, MUTED, SERIES, STYLE
 
 COLOURS = {"click": SERIES[0], "dwell": SERIES[1], "retention": SERIES[2], "ranking": SERIES[3]}
@@ -71,39 +72,70 @@ def waterfall(names: Sequence[str], steps: Sequence[float], total: Mapping[str, 
     return figure
 
 
-def ladders(scenarios: pd.DataFrame) -> Figure:
-    """A panel a ladder, a line an output: its skill by severity, and the reference's dashed."""
-    quality = scenarios.dropna(subset=["skill"])
+def ladders(scenarios: pd.DataFrame, strength: pd.DataFrame | None = None) -> Figure:
+    """A panel a ladder, a line an output: its skill by severity, and the reference's dashed.
+
+    Below each severity stands how well a classifier tells its rows from clean ones, where that was measured.
+    A cross on the zero line is a rung at which an output cannot be judged.
+    """
+    qualities = scenarios.loc[scenarios["skill"].notna(), "metric"].unique()
+    quality = scenarios[scenarios["metric"].isin(qualities)]
     names = list(dict.fromkeys(quality["injector"]))
     rows = max(1, math.ceil(len(names) / LADDERS_IN_A_ROW))
+    areas = _areas(strength)
     with mpl.rc_context(STYLE):
-        figure = figure_of(FULL_WIDTH, 165 * rows + 20)
+        figure = figure_of(FULL_WIDTH, (165 if not areas else 182) * rows + 20)
         first: Axes | None = None
         for index, name in enumerate(names):
             place = figure.add_subplot(rows, LADDERS_IN_A_ROW, index + 1, sharey=first)
             first = first or place
             place.axhline(0.0, color=MUTED, linewidth=1.0)
-            for output, lines in quality[quality["injector"] == name].groupby("output", sort=False):
+            mine = quality[quality["injector"] == name]
+            for output, lines in mine.groupby("output", sort=False):
                 _line(place, lines.sort_values("severity"), colour=COLOURS[str(output)])
-            place.set_title(name.replace("_", " "))
-            place.set_xticks(sorted(quality["severity"].unique()))
+            scored = "kind" not in mine or mine["kind"].iloc[0] != "label"
+            place.set_title(name.replace("_", " ") + ("" if scored else " (labels; not scored)"))
+            severities = sorted(mine["severity"].unique())
+            place.set_xticks(severities, [_rung(name, each, areas) for each in severities])
             place.yaxis.set_major_locator(MaxNLocator(nbins=4))
             place.margins(x=0.06)
             if index % LADDERS_IN_A_ROW:
                 place.tick_params(labelleft=False)
             if index >= len(names) - LADDERS_IN_A_ROW:
-                place.set_xlabel("severity")
+                place.set_xlabel(
+                    "severity" if not areas else "severity, and AUC of telling drifted rows apart"
+                )
     return figure
 
 
+def _areas(strength: pd.DataFrame | None) -> dict[tuple[str, int], float]:
+    """By ladder and severity; none where strength was not measured."""
+    if strength is None:
+        return {}
+    known = strength.dropna(subset=["domain_auc"])
+    return {
+        (str(row["injector"]), int(row["severity"])): float(row["domain_auc"])
+        for row in known.to_dict("records")
+    }
+
+
+def _rung(name: str, severity: int, areas: Mapping[tuple[str, int], float]) -> str:
+    if not areas:
+        return str(severity)
+    area = 0.5 if severity == 0 else areas.get((name, severity))
+    return f"{severity}\n{area_words(area)}"
+
+
 def _line(place: Axes, lines: pd.DataFrame, *, colour: str) -> None:
+    """NaN leaves a gap: no line is drawn across a rung that nobody could judge."""
     severity, skill = lines["severity"].to_numpy(), lines["skill"].to_numpy(dtype=float)
-    if lines["skill_low"].notna().all():
-        low, high = (lines[f"skill_{end}"].to_numpy(dtype=float) for end in ("low", "high"))
-        place.fill_between(severity, low, high, color=colour, alpha=0.13, linewidth=0)
+    low, high = (lines[f"skill_{end}"].to_numpy(dtype=float) for end in ("low", "high"))
+    place.fill_between(severity, low, high, color=colour, alpha=0.13, linewidth=0)
     reference = lines["reference_skill"].to_numpy(dtype=float)
     place.plot(severity, reference, color=colour, linewidth=1.2, linestyle=(0, DASHES[2]), alpha=0.8)
     place.plot(severity, skill, color=colour, linewidth=1.8, marker="o", markersize=3)
+    undefined = severity[np.isnan(skill)]
+    place.plot(undefined, np.zeros(undefined.size), "x", color=colour, markersize=5, markeredgewidth=1.5)
 
 
 def days(table: pd.DataFrame, qualities: Mapping[str, str]) -> Figure:

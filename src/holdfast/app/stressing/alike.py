@@ -77,5 +77,6 @@ def _measured_on(folder: Path, prefix: str) -> dict[str, Any]:
         found |= {} if fingerprint is None else {"data": fingerprint}
     if (run.prepared / SUMMARY_FILE).is_file():
         window = "validation" if prefix == "validation" else "test"
-        found["window"] = {window: PreparedRun(run.prepared).summary["windows"][window]["window"]}
+        of_window = PreparedRun(run.prepared).summary["windows"][window]
+        found["window"] = {window: {**of_window["window"], "rows": of_window["rows"]}}
     return found

@@ -50,9 +50,16 @@ class Resampler:
         return self._joined[num_blocks][:, :num_users]
 
     _joined: dict[int, Floats] = field(default_factory=dict, repr=False)
+    _shares: dict[tuple[int | str, ...], Floats] = field(default_factory=dict, repr=False)
 
     def seed_shares(self, num_seeds: int, *names: str) -> Floats:
         """What each injection seed counts, ``[num_seeds, 1 + R]``: first evenly, then as resampled."""
+        key: tuple[int | str, ...] = (num_seeds, *names)
+        if key not in self._shares:
+            self._shares[key] = self._drawn_shares(num_seeds, *names)
+        return self._shares[key]
+
+    def _drawn_shares(self, num_seeds: int, *names: str) -> Floats:
         shares = np.full((num_seeds, 1 + self.num_resamples), 1.0 / num_seeds)
         if num_seeds > 1:
             draw = generator(self.seed, "stress seeds", *names)
@@ -80,8 +87,8 @@ class Conditions:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
-        """Write it whole."""
-        with whole_file(path) as temporary, temporary.open("wb") as handle:
+        """Write it whole; a damaged file would be measured again, so nobody waits for the disk."""
+        with whole_file(path, lasting=False) as temporary, temporary.open("wb") as handle:
             record = {
                 "model": list(self.model),
                 "reference": list(self.reference),

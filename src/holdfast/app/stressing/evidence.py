@@ -184,5 +184,13 @@ def interval(values: Floats, *, level: float) -> tuple[float, float | None, floa
     if values.size < 2:
         return float(values[0]), None, None
     tail = (1.0 - level) / 2.0
-    low, high = np.quantile(values[1:], [tail, 1.0 - tail])
-    return float(values[0]), float(low), float(high)
+    # As np.quantile, which takes ten times as long for a few hundred numbers, and a suite asks for thousands.
+    ordered = np.append(np.sort(values[1:]), values[-1:])
+    low, high = (_between(ordered, share * (values.size - 2)) for share in (tail, 1.0 - tail))
+    return float(values[0]), low, high
+
+
+def _between(ordered: Floats, place: float) -> float:
+    """The number at a place of numbers in order, by a straight line between two of them."""
+    before = int(place)
+    return float(ordered[before] + (place - before) * (ordered[before + 1] - ordered[before]))

@@ -17,7 +17,7 @@ from holdfast.app.stressing.known_users import KnownUsers
 from holdfast.app.stressing.records import prefixes_in
 from holdfast.app.stressing.scene import Scene
 from holdfast.core.errors import UserError
-from holdfast.data.log import local_day
+from holdfast.data.log import Log, local_day
 from holdfast.data.preparation import prepare_window
 
 
@@ -34,12 +34,7 @@ def days_of_later_folds(
     split = plan.split
     if split.fold == split.num_folds - 1:
         return {}
-    log = plan.source.read()
-    if log.fingerprint() != prepared.summary["fingerprint"]:
-        raise UserError(
-            "the log is not the one that this run was prepared from (its fingerprint differs); bring that "
-            "log back, or start a new run"
-        )
+    log = split.kept(log_of(plan, prepared))
     found: dict[int, Conditions] = {}
     for fold in range(split.fold + 1, split.num_folds):
         window = prepare_window(
@@ -53,6 +48,21 @@ def days_of_later_folds(
         )
         found |= scene.elsewhere_by_day(window.encoded, window.rows, known.of(window.rows["user_id"]))
     return found
+
+
+def log_of(plan: Plan, prepared: PreparedRun) -> Log:
+    """The log that a run was prepared from, read again.
+
+    Raises:
+        UserError: it is another one now.
+    """
+    log = plan.source.read()
+    if log.fingerprint() != prepared.summary["fingerprint"]:
+        raise UserError(
+            "the log is not the one that this run was prepared from (its fingerprint differs); bring that "
+            "log back, or start a new run"
+        )
+    return log
 
 
 def days_of_successors(folders: Sequence[str], *, last_train_day: int, prefix: str) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from holdfast.app.stressing.building import sliced_features
+from holdfast.app.stressing.clock import Clock
 from holdfast.app.stressing.conditions import Resampler
 from holdfast.app.stressing.evidence import Evidence
 from holdfast.app.stressing.reference import fit_reference
@@ -78,6 +79,7 @@ def stress_ranker(
     Raises:
         UserError: no ladder fits the rows, or one is held out and the settings are not.
     """
+    clock = Clock()
     settings = settings or StressSettings(name="library", seeds=[0])
     evaluation = evaluation or EvaluationSettings()
     check_suite(ladders, settings)
@@ -109,10 +111,10 @@ def stress_ranker(
             for name, each in encoded.items()
         },
     )
-    return Stressed(
-        StressTables(evidence, evaluation.level),
-        summary_of(evidence, yardstick=yardstick, level=evaluation.level),
-    )
+    tables = StressTables(evidence, evaluation.level)
+    summary = summary_of(evidence, yardstick=yardstick, level=evaluation.level)
+    tables.by_name()  # made now, so that the cost holds them
+    return Stressed(tables, {**summary, "cost": clock.cost(scene.seconds.spent, **results.cost)})
 
 
 def _habit(train: EncodedWindow, *, horizon_days: int) -> RecencyFrequencyBaseline | None:

@@ -18,9 +18,17 @@ def stress_sections(folder: RunFolder) -> list[StressSection]:
             scenarios=pd.read_parquet(folder.tables / f"{prefix}.parquet"),
             days=pd.read_parquet(folder.tables / f"{prefix}_days.parquet"),
             summary=record_of(folder, prefix),
+            strength=_table(folder, f"{prefix}_strength"),
+            natural=_table(folder, f"{prefix}_natural"),
         )
         for prefix in prefixes_in(folder)
     ]
+
+
+def _table(folder: RunFolder, name: str) -> pd.DataFrame | None:
+    """None for runs that were stressed before there was such a table."""
+    path = folder.tables / f"{name}.parquet"
+    return pd.read_parquet(path) if path.is_file() else None
 
 
 def stress_headlines(folder: RunFolder) -> list[Headline]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pandas as pd
+
 from holdfast.app.stressing.suite import Suite
 from holdfast.drift.world_drift import WorldDrift
 
@@ -57,17 +59,49 @@ def after(summary: Mapping[str, Any]) -> Iterator[str]:
     for output, each in summary["half_life"].items():
         if each is not None and each["days"] is not None and each["reached"]:
             yield f"half-life of {output}: {each['days']:.1f} days after training ({each['note']})"
-    cost = summary["cost"]
+    yield cost_words(summary["cost"])
+
+
+def cost_words(cost: Mapping[str, Any]) -> str:
+    """What the suite took, from the start of the stage until its tables were written."""
     ratio = "" if cost["ratio"] is None else f", {cost['ratio']:.2f} times that"
-    yield (
-        f"{cost['scenarios']} scenarios, {cost['scenarios_there_already']} of them there already: "
-        f"{cost['forward_seconds']:.1f} s of forward passes, {cost['total_seconds']:.1f} s in all{ratio}"
-        + (
-            f"; and {cost['worlds_seconds']:.1f} s of running the world again"
-            if cost["worlds_seconds"]
-            else ""
+    extra = [
+        f"{cost[key]:.1f} s {words}"
+        for key, words in (
+            ("worlds_seconds", "of running worlds again"),
+            ("strength_seconds", "of measuring how strong drifts came out"),
         )
+        if cost[key] >= 0.05
+    ]
+    apart = f"; with {' and '.join(extra)} {cost['everything_seconds']:.1f} s" if extra else ""
+    there = cost["scenarios_there_already"]
+    return (
+        f"{cost['scenarios']} scenarios{f', {there} of them there already' if there else ''}: "
+        f"{cost['forward_seconds']:.1f} s of forward passes, {cost['total_seconds']:.1f} s in all{ratio}"
+        f"{apart}"
     )
+
+
+def natural(table: pd.DataFrame, qualities: Mapping[str, str]) -> Iterator[str]:
+    """What was found where nobody made drift, a line a window.
+
+    Args:
+        table: ``window``, ``metric``, ``value`` and ``reference``, the window as in training first.
+        qualities: the metric of each output.
+    """
+    windows = list(dict.fromkeys(table["window"]))
+    by_place = table.set_index(["window", "metric"])
+    for window in windows[1:]:
+        said = []
+        for output, metric in qualities.items():
+            here, known = by_place.loc[(window, metric)], by_place.loc[(windows[0], metric)]
+            said.append(
+                f"{output} undefined"
+                if pd.isna(here["value"])
+                else f"{output} {here['value']:.3f} (as in training {known['value']:.3f}, reference here "
+                + ("undefined)" if pd.isna(here["reference"]) else f"{here['reference']:.3f})")
+            )
+        yield f"held out of training, {window}: {', '.join(said)}"
 
 
 def doubts(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -80,6 +114,9 @@ def doubts(summary: Mapping[str, Any]) -> Iterator[str]:
     surrogates = [name for name, each in summary["ladders"].items() if each["drift"] == "surrogate"]
     if surrogates:
         yield f"surrogates of concept or policy drift, not the real thing: {', '.join(surrogates)}"
+    true = [name for name, each in summary["ladders"].items() if each["drift"] == "true"]
+    if true:
+        yield f"one world each, under its own seed, whose chance is not in the intervals: {', '.join(true)}"
     if len(summary["seeds"]) == 1:
         yield "one injection seed: its chance is not in the intervals"
 

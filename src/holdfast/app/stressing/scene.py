@@ -93,9 +93,9 @@ class Scene:
         window = self.window
         if len(self.clean) != len(window):
             raise ValueError(f"there are {len(self.clean)} raw rows and {len(window)} encoded ones")
-        judged = self._judged(window, Users(window.user, int(window.user.max(initial=-1)) + 1))
+        judged = self.judged_in(window, Users(window.user, int(window.user.max(initial=-1)) + 1))
         self.judged = replace(judged, rows_of_user_day=np.bincount(window.user_day))
-        self._of_model = self._predicted(window)
+        self._of_model = self.predicted(window)
         inputs = ReferenceInputs(window.item, window.content_seconds, *habit_of(self.clean.rows))
         self._of_reference = self.reference.predict(inputs, fusion=self.reference_fusion)
         self._clean_of_model = judge(self.judged, self._of_model)
@@ -116,15 +116,30 @@ class Scene:
         judged = self.judged if rows is None else self.judged.take(rows)
         return self._measured(judged, _rows_of(self._of_model, rows), _rows_of(self._of_reference, rows))
 
-    def under(self, drifted: Drifted) -> Conditions:
-        """Both rankers on drifted rows, which pass the encoder that was fitted on clean ones."""
-        rows = drifted.rows
-        same = len(rows) == len(self.clean) and bool((rows.source == np.arange(len(rows))).all())
-        source = None if same else rows.source
-        if touches_inputs(drifted):
-            with self.seconds.on("encoding"):
-                window = encode_drifted(drifted, self.window, self.encoder, source=source)
-            model, content = self._predicted(window), window.content_seconds
+    @property
+    def of_model(self) -> Predictions:
+        """What the ranker predicts for the clean window, by output, ``[N]`` each."""
+        return self._of_model
+
+    def source_of(self, drifted: Drifted) -> Ints | None:
+        """Row of the clean window that each drifted row came from, ``[M]``; None where they are the same."""
+        source = drifted.rows.source
+        same = len(source) == len(self.clean) and bool((source == np.arange(len(source))).all())
+        return None if same else source
+
+    def encoded(self, drifted: Drifted) -> EncodedWindow | None:
+        """Drifted rows through the encoder that was fitted on clean ones; None where no input changed."""
+        if not touches_inputs(drifted):
+            return None
+        with self.seconds.on("encoding"):
+            return encode_drifted(drifted, self.window, self.encoder, source=self.source_of(drifted))
+
+    def under(self, drifted: Drifted, *, encoded: EncodedWindow | None = None) -> Conditions:
+        """Both rankers on drifted rows; ``encoded`` saves a second time, where it is there already."""
+        source = self.source_of(drifted)
+        window = self.encoded(drifted) if encoded is None else encoded
+        if window is not None:
+            model, content = self.predicted(window), window.content_seconds
         else:
             model, content = _rows_of(self._of_model, source), taken(self.window.content_seconds, source)
         with self.seconds.on("reference"):
@@ -133,17 +148,26 @@ class Scene:
             judged = self._judged_under(drifted, source)
         return self._measured(judged, model, reference)
 
-    def elsewhere(self, window: EncodedWindow, rows: pd.DataFrame, users: Users) -> Conditions:
+    def elsewhere(
+        self,
+        window: EncodedWindow,
+        rows: pd.DataFrame,
+        users: Users,
+        *,
+        predictions: Predictions | None = None,
+    ) -> Conditions:
         """Both rankers on another window that the same encoder encoded: later days, or another world.
 
         Args:
             window: encoded, ``[M]``.
             rows: raw, ``[M]``.
             users: of its rows; the codes of users of the clean window are theirs.
+            predictions: the ranker's, where they were asked for already.
         """
         inputs = ReferenceInputs(window.item, window.content_seconds, *habit_of(rows))
         reference = self.reference.predict(inputs, fusion=self.reference_fusion)
-        return self._measured(self._judged(window, users), self._predicted(window), reference)
+        model = self.predicted(window) if predictions is None else predictions
+        return self._measured(self.judged_in(window, users), model, reference)
 
     def elsewhere_by_day(
         self, window: EncodedWindow, rows: pd.DataFrame, users: Users
@@ -151,10 +175,10 @@ class Scene:
         """The same day by day, by local days since 1970-01-01."""
         inputs = ReferenceInputs(window.item, window.content_seconds, *habit_of(rows))
         model, reference = (
-            self._predicted(window),
+            self.predicted(window),
             self.reference.predict(inputs, fusion=self.reference_fusion),
         )
-        judged = self._judged(window, users)
+        judged = self.judged_in(window, users)
         found = {}
         for day in np.unique(window.day):
             here = np.flatnonzero(window.day == day)
@@ -162,7 +186,7 @@ class Scene:
             found[int(day)] = self._measured(judged.take(here), *sides)
         return found
 
-    def _predicted(self, window: EncodedWindow) -> Predictions:
+    def predicted(self, window: EncodedWindow) -> Predictions:
         """The ranker's predictions by output, ``[M]`` each: one forward pass."""
         from holdfast.training.prediction import SCORE, predict
 
@@ -204,7 +228,8 @@ class Scene:
             horizon_days=self.horizon_days,
         )
 
-    def _judged(self, window: EncodedWindow, users: Users) -> JudgedRows:
+    def judged_in(self, window: EncodedWindow, users: Users) -> JudgedRows:
+        """What happened in a window, as both rankers are judged by it."""
         return judged_rows(
             window, users=users, population=self.population, horizon=self.horizon, cutoff=self.cutoff
         )

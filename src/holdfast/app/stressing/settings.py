@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from holdfast.drift.injector import check_severity
 
+LEAST_STRENGTH_ROWS = 100
 STANDARD, HELD_OUT = "standard", "held_out"
 STANDARD_PREFIX, HELD_OUT_PREFIX = "stress", "stress_held_out"
-TABLES = ("curves", "days", "slices")
+TABLES = ("curves", "days", "slices", "strength", "natural")
 """Last words of a suite's further tables, after its prefix."""
 
 
@@ -34,6 +35,8 @@ class StressSettings:
         in_worlds: of ladders that are surrogates, the ladder of true drift that stands in on a world's log:
             there the world runs again with the change, and the test window is read anew, a few seconds each.
             Empty for surrogates everywhere.
+        strength_rows: rows of the clean window by which it is measured how strong each rung came out (see
+            ``strength.py``); 0 for no such measure.
     """
 
     name: str = "standard"
@@ -45,6 +48,7 @@ class StressSettings:
     least_rows: int = 200
     retrained: list[str] = field(default_factory=list)
     in_worlds: dict[str, str] = field(default_factory=dict)
+    strength_rows: int = 2000
 
     def __post_init__(self) -> None:
         self._check_name()
@@ -63,6 +67,11 @@ class StressSettings:
             raise ValueError(f"seeds are {list(self.seeds)}; give different whole numbers of at least 0")
         if self.least_rows < 1:
             raise ValueError(f"least_rows is {self.least_rows}; it must be at least 1")
+        if self.strength_rows and self.strength_rows < LEAST_STRENGTH_ROWS:
+            raise ValueError(
+                f"strength_rows is {self.strength_rows}; it must be 0, for no strength, or at least "
+                f"{LEAST_STRENGTH_ROWS}"
+            )
 
     @property
     def prefix(self) -> str:

@@ -14,9 +14,11 @@ from holdfast.app.prepared_run import PreparedRun
 from holdfast.app.run import Run
 from holdfast.app.stressing import sayings as told
 from holdfast.app.stressing.building import scene_of, sliced_features
+from holdfast.app.stressing.clock import Clock
 from holdfast.app.stressing.evidence import Evidence
 from holdfast.app.stressing.known_users import known_users
 from holdfast.app.stressing.later_days import days_of_later_folds, days_of_successors
+from holdfast.app.stressing.natural import held_out_windows
 from holdfast.app.stressing.records import suite_of_prefix
 from holdfast.app.stressing.runner import fingerprint_of, run_suite
 from holdfast.app.stressing.scene import Scene
@@ -34,6 +36,7 @@ SCENARIOS = "scenarios"
 
 def stress_run(run: Run) -> None:
     """Climb the suite's ladders with the trained ranker, and leave tables, metrics and the score."""
+    clock = Clock()
     plan, prepared, folder = run.served_plan, run.prepared, run.folder
     ranker = run.trained_ranker()
     with run.console.working("stress", "fitting the reference, predicting the clean window"):
@@ -45,6 +48,7 @@ def stress_run(run: Run) -> None:
             plan.stress.retrained, last_train_day=last_train_day, prefix=plan.stress.prefix
         )
         later_days = days_of_later_folds(scene, plan, prepared, known)
+        natural = held_out_windows(scene, plan, prepared, known)
     suite = fitting_suite(plan.ladders, plan.stress, scene.clean, in_world=worlds is not None)
     slices = sliced_features(scene.clean, plan.stress.slices)
     for line_of_text in told.before(suite):
@@ -61,6 +65,7 @@ def stress_run(run: Run) -> None:
             worlds=worlds,
             slices=slices,
             later_days=later_days,
+            natural=natural,
             progress=StressProgress(line),
         )
     _forget_others(run, fingerprint)
@@ -75,10 +80,13 @@ def stress_run(run: Run) -> None:
     told_of = summary_of(evidence, yardstick=yardstick, level=plan.evaluation.level)
     summary = {"fingerprint": judged, **told_of}
     run.save_tables(tables.by_name())
+    summary["cost"] = clock.cost(scene.seconds.spent, **results.cost)
     write_json(folder.stress / f"{plan.stress.prefix}.json", summary)
     dropped = write_stress(folder, metrics, prefix=plan.stress.prefix, fingerprint=judged)
     run.run_log.log_summary(flat(_few(metrics, suite)))
     for line_of_text in told.after(summary):
+        run.console.say("stress", line_of_text)
+    for line_of_text in told.natural(tables.natural, summary["qualities"]):
         run.console.say("stress", line_of_text)
     for warning in (*told.doubts(summary), *_dropped(dropped)):
         run.console.warn("stress", warning)
@@ -95,9 +103,12 @@ def _dropped(prefixes: Sequence[str]) -> Iterator[str]:
 
 
 def windows_of(prepared: PreparedRun) -> dict[str, dict[str, Any]]:
-    """Bounds of the window that the reference is fitted on, and of the judged one."""
+    """Bounds of the window that the reference is fitted on and of the judged one, and how many rows they hold.
+
+    A split that holds values out leaves the bounds as they are.
+    """
     windows = prepared.summary["windows"]
-    return {name: windows[name]["window"] for name in ("train", "test")}
+    return {name: {**windows[name]["window"], "rows": windows[name]["rows"]} for name in ("train", "test")}
 
 
 def run_fingerprint(run: Run, scene: Scene, ranker: Ranker) -> str:
@@ -148,7 +159,7 @@ def _few(metrics: Mapping[str, Mapping[str, Any]], suite: Suite) -> dict[str, Ma
 
     def chosen() -> Iterator[str]:
         for name in metrics:
-            if "/ship_score" in name or hardest in name or "/clean/" in name:
+            if "/ship_score" in name or hardest in name or "/clean/" in name or "/natural/" in name:
                 yield name
 
     return {name: metrics[name] for name in chosen()}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
 
 from holdfast.app.stressing.settings import StressSettings
 from holdfast.core.errors import UserError
@@ -64,9 +65,29 @@ def kind_of(drift: Ladder) -> Kind:
     return drift.kind
 
 
+HELD_OUT_SCHEDULES = ("rotating_interests", "churn", "new_market", "behavior_change")
+"""Changes of a world that stand in for held-out injectors: held out whatever a configuration calls them."""
+
+
 def family_of(drift: Ladder) -> Family:
-    """What the drift may be used for."""
-    return Family(drift.family)
+    """What the drift may be used for, by what it is: no setting takes one out of the held-out family.
+
+    A subclass of a held-out injector is held out, and so are a drift that holds one in a field, and a
+    schedule of the world that stands in for one.
+    """
+    if isinstance(drift, WorldDrift):
+        return Family.HELD_OUT if drift.schedule in HELD_OUT_SCHEDULES else Family(drift.family)
+    declared = {vars(each).get("family") for each in type(drift).__mro__}
+    inner: list[Any] = [getattr(drift, each.name) for each in fields(drift)] if is_dataclass(drift) else []
+    held = any(isinstance(each, Injector) and family_of(each) is Family.HELD_OUT for each in inner)
+    return Family.HELD_OUT if held or Family.HELD_OUT in declared else Family(drift.family)
+
+
+def drift_words(drift: Ladder) -> str:
+    """Whether a drift is true or stands for it."""
+    if isinstance(drift, WorldDrift):
+        return "true"
+    return "surrogate" if kind_of(drift) in ("concept", "policy") else "injected"
 
 
 def check_suite(ladders: Mapping[str, object], settings: StressSettings) -> None:

@@ -9,8 +9,7 @@ import numpy as np
 
 from holdfast.app.stressing.corruption import corruption_errors
 from holdfast.app.stressing.evidence import Evidence, interval
-from holdfast.app.stressing.suite import family_of, kind_of
-from holdfast.app.stressing.tables import drift_words
+from holdfast.app.stressing.suite import drift_words, family_of, kind_of
 from holdfast.app.stressing.yardstick import Yardstick
 from holdfast.core.arrays import Floats
 from holdfast.evaluation.robustness.curves import worst

@@ -13,14 +13,15 @@ import pandas as pd
 from holdfast.app.stressing.conditions import Conditions
 from holdfast.app.stressing.corruption import corruption_errors
 from holdfast.app.stressing.evidence import CHANCE, Evidence, Reading, interval
-from holdfast.app.stressing.suite import kind_of
+from holdfast.app.stressing.number_columns import POINTS, interval_of, plain_number, point_columns
+from holdfast.app.stressing.strength_table import strength_table
+from holdfast.app.stressing.suite import drift_words, kind_of
 from holdfast.core.arrays import Floats
-from holdfast.drift.world_drift import WorldDrift
 from holdfast.evaluation.robustness.curves import breakdown_severity
 from holdfast.evaluation.robustness.ship_score import PARTS
 
-CALIBRATION = "/calibration"
-POINTS = ("skill", "reference_skill", "lift")
+IN_TRAINING = "as in training"
+"""The clean test window, where others stand beside it."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class StressTables:
             f"{prefix}_curves": self.curves,
             f"{prefix}_days": self.days,
             f"{prefix}_slices": self.slices,
+            f"{prefix}_strength": self.strength,
+            f"{prefix}_natural": self.natural,
         }
 
     @cached_property
@@ -71,16 +74,16 @@ class StressTables:
             points = self._points(name, severity, qualities[metric]) if metric in qualities else None
             clean = results.clean.model.get(metric)
             undefined = sum(metric in each.undefined for each in found)
-            number, low, high = _interval(values[0], metric, level=self.level)
+            number, low, high = interval_of(values[0], metric, level=self.level)
             yield {
                 "metric": metric,
                 "output": metric.split("/")[0],
                 "value": number,
                 "low": low,
                 "high": high,
-                "clean": _interval(clean, metric, level=self.level)[0],
-                "reference": _interval(values[1], metric, level=self.level)[0],
-                **_point_columns(points, level=self.level),
+                "clean": interval_of(clean, metric, level=self.level)[0],
+                "reference": interval_of(values[1], metric, level=self.level)[0],
+                **point_columns(points, level=self.level),
                 "n": int(np.mean([each.counts.get(metric, 0) for each in found])),
                 "seeds": len(found),
                 "strength": float(np.mean(strengths)) if strengths else None,
@@ -117,6 +120,11 @@ class StressTables:
         )
 
     @cached_property
+    def strength(self) -> pd.DataFrame:
+        """A row a rung: how strong it came out; see ``strength_table``."""
+        return strength_table(self.evidence.results)
+
+    @cached_property
     def curves(self) -> pd.DataFrame:
         """A row a ladder and output: areas, loss, worst rung, breakdown, errors against the reference's."""
         evidence = self.evidence
@@ -139,7 +147,7 @@ class StressTables:
         ]
         mine, other, lift = ladders
         if mine is None or other is None or lift is None:
-            return {"note": "undefined at every severity"}
+            return {"note": "undefined in clean conditions or at every severity"}
         shared = [each for each in mine.severities if each in other.severities]
         skills = [float(mine.values[list(mine.severities).index(each), 0]) for each in shared]
         others = [float(other.values[list(other.severities).index(each), 0]) for each in shared]
@@ -147,8 +155,11 @@ class StressTables:
         lowest = int(lift.values[1:, 0].argmin()) + 1
         area, area_low, area_high = interval(mine.area, level=self.level)
         loss, loss_low, loss_high = interval(lift.values[0] - lift.area, level=self.level)
+        asked = (0, *evidence.results.suite.settings.severities)
+        undefined = [str(each) for each in asked if each not in lift.severities]
         return {
             "clean_skill": skills[0],
+            "highest_severity": int(lift.severities[-1]),
             "area": area,
             "area_low": area_low,
             "area_high": area_high,
@@ -165,7 +176,7 @@ class StressTables:
             "corruption_error": error.by_corruption.get(name),
             "relative_corruption_error": error.relative_by_corruption.get(name),
             "scored": name in evidence.scored_ladders,
-            "note": "",
+            "note": f"undefined at severity {', '.join(undefined)}" if undefined else "",
         }
 
     @cached_property
@@ -191,18 +202,26 @@ class StressTables:
     @cached_property
     def slices(self) -> pd.DataFrame:
         """A row a slice and metric of the clean window."""
-        columns = ["slice", "metric", "output", "value", "low", "high", "reference", *POINTS, "n", "note"]
-        rows = [
-            {"slice": name, **row}
-            for name, found in self.evidence.results.slices.items()
-            for row in self._plain(found)
-        ]
+        return self._of_parts("slice", self.evidence.results.slices)
+
+    @cached_property
+    def natural(self) -> pd.DataFrame:
+        """A row a window and metric of drift that nobody made; first the window that training knows.
+
+        No rows where there is no such drift.
+        """
+        found = self.evidence.results.natural
+        return self._of_parts("window", {IN_TRAINING: self.evidence.results.clean, **found} if found else {})
+
+    def _of_parts(self, column: str, parts: Mapping[str, Conditions]) -> pd.DataFrame:
+        columns = [column, "metric", "output", "value", "low", "high", "reference", *POINTS, "n", "note"]
+        rows = [{column: name, **row} for name, found in parts.items() for row in self._plain(found)]
         return pd.DataFrame(rows, columns=columns)
 
     def _plain(self, found: Conditions) -> Iterator[dict[str, Any]]:
         qualities = {metric: output for output, metric in self.evidence.quality_of.items()}
         for metric in self._metrics():
-            value, low, high = _interval(found.model.get(metric), metric, level=self.level)
+            value, low, high = interval_of(found.model.get(metric), metric, level=self.level)
             points = self._points_of(found, qualities[metric]) if metric in qualities else (None,) * 3
             yield {
                 "metric": metric,
@@ -210,7 +229,7 @@ class StressTables:
                 "value": value,
                 "low": low,
                 "high": high,
-                "reference": _interval(found.reference.get(metric), metric, level=self.level)[0],
+                "reference": interval_of(found.reference.get(metric), metric, level=self.level)[0],
                 **{
                     name: None if each is None else float(each[0])
                     for name, each in zip(POINTS, points, strict=True)
@@ -226,17 +245,18 @@ class StressTables:
         shared = {"weighted": False, **({"held_out": True} if settings.held_out else {})}
         for row in self.scenarios.to_dict("records"):
             where = f"{row['injector']}/severity_{row['severity']}" if row["severity"] else "clean"
-            value = _number(row["value"])
+            value = plain_number(row["value"])
             found[f"{settings.prefix}/{where}/{row['metric']}"] = {
                 "value": value,
-                "low": _number(row["low"]),
-                "high": _number(row["high"]),
+                "low": plain_number(row["low"]),
+                "high": plain_number(row["high"]),
                 "n": row["n"],
                 "note": row["note"] or ("" if value is not None else "undefined"),
-                "clean": _number(row["clean"]),
-                "reference": _number(row["reference"]),
+                "clean": plain_number(row["clean"]),
+                "reference": plain_number(row["reference"]),
                 **shared,
             }
+        found |= {name: {**each, **shared} for name, each in self._natural_metrics(found)}
         scored = self.evidence.ship_score()
         if scored is not None:
             total, by_output = scored
@@ -251,36 +271,21 @@ class StressTables:
                 found[f"{settings.prefix}/{name}"] = {**entry, "note": "points", **shared}
         return found
 
-
-def drift_words(drift: Any) -> str:
-    """Whether a drift is true or stands for it."""
-    if isinstance(drift, WorldDrift):
-        return "true"
-    return "surrogate" if kind_of(drift) in ("concept", "policy") else "injected"
-
-
-def _interval(
-    values: Floats | None, metric: str, *, level: float
-) -> tuple[float | None, float | None, float | None]:
-    """Value and ends; of a level as predicted over observed instead of its logarithm."""
-    if values is None:
-        return None, None, None
-    if metric.endswith(CALIBRATION):
-        values = np.exp2(np.clip(values, -60.0, 60.0))
-    else:
-        values = np.clip(values, 0.0, 1.0)
-    return interval(values, level=level)
-
-
-def _point_columns(points: tuple[Floats | None, ...] | None, *, level: float) -> dict[str, float | None]:
-    """Points; only the metric that says how good an output is has any."""
-    found: dict[str, float | None] = {}
-    for name, values in zip(POINTS, points or (None, None, None), strict=True):
-        value, low, high = (None, None, None) if values is None else interval(values, level=level)
-        found |= {name: value, f"{name}_low": low, f"{name}_high": high}
-    del found["reference_skill_low"], found["reference_skill_high"]
-    return found
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None or pd.isna(value) else float(value)
+    def _natural_metrics(
+        self, found: Mapping[str, Mapping[str, Any]]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """By stable name, with the value as in training out of ``found`` beside each."""
+        prefix = self.evidence.results.suite.settings.prefix
+        for row in self.natural.to_dict("records"):
+            if row["window"] == IN_TRAINING:
+                continue
+            name = str(row["window"]).replace(" ", "_").replace("/", "_")
+            yield (
+                f"{prefix}/natural/{name}/{row['metric']}",
+                {
+                    **{key: plain_number(row[key]) for key in ("value", "low", "high", "reference")},
+                    "n": row["n"],
+                    "note": row["note"],
+                    "clean": found[f"{prefix}/clean/{row['metric']}"]["value"],
+                },
+            )

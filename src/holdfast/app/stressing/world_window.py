@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import pandas as pd
 
@@ -14,10 +15,29 @@ from holdfast.app.stressing.known_users import KnownUsers
 from holdfast.core.errors import UserError
 from holdfast.data.encoded import EncodedWindow
 from holdfast.data.encoder import Encoder
+from holdfast.data.held_out import held_out_rows
+from holdfast.data.log import Log
 from holdfast.data.preparation import prepare_window
 from holdfast.drift.world_drift import WorldDrift
 from holdfast.evaluation.robustness.linearised import Users
 from holdfast.simulation.world import DefaultWorld
+
+
+@dataclass(frozen=True)
+class WorldWindow:
+    """The test window of a world that ran again.
+
+    Attributes:
+        encoded: by the encoder that was fitted on the clean train window, ``[N]``.
+        rows: raw, ``[N]``.
+        users: of the rows; those of the clean window keep their codes.
+        truth: ``click_probability``, ``dwell_log_mean`` and more of what really happened, ``[N]``.
+    """
+
+    encoded: EncodedWindow
+    rows: pd.DataFrame
+    users: Users
+    truth: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -40,8 +60,8 @@ class DriftedWorld:
     encoder: Encoder
     known_users: KnownUsers
 
-    def window(self, drift: WorldDrift, *, severity: int) -> tuple[EncodedWindow, pd.DataFrame, Users]:
-        """The test window of the world with the change, encoded; its raw rows; its users.
+    def window(self, drift: WorldDrift, *, severity: int) -> WorldWindow:
+        """The test window of the world with the change.
 
         Until the change the world is what it was, day by day, so that model, encoder and history before the
         window stay what they are. (A new market is the exception: its members have never been there before.)
@@ -51,7 +71,7 @@ class DriftedWorld:
         """
         try:
             changes = drift.changes(self.world.changes, severity=severity, start_day=self.start_day)
-            log = replace(self.world, changes=changes).read()
+            log, truth = self._run(replace(self.world, changes=changes))
         except ValueError as error:
             raise UserError(f"the world cannot run again with {drift.schedule}: {error}") from error
         window = prepare_window(
@@ -63,7 +83,36 @@ class DriftedWorld:
             horizon_days=self.plan.settings.horizon_days,
             dwell_population=dwell_population(self.plan.heads),
         )
-        return window.encoded, window.rows, self.known_users.of(window.rows["user_id"])
+        return WorldWindow(
+            window.encoded, window.rows, self.known_users.of(window.rows["user_id"]), self._inside(log, truth)
+        )
+
+    @cached_property
+    def clean_truth(self) -> pd.DataFrame:
+        """What really happened in the clean test window, ``[N]``: the world runs once more as it was.
+
+        Raises:
+            UserError: it is not the world that the run was prepared from.
+        """
+        truth = self._inside(*self._run(self.world))
+        if len(truth) != len(self.prepared.window("test")):
+            raise UserError(
+                "the world does not give the log again that this run was prepared from; start a new run, or "
+                "leave out how strong drifts came out with stress.strength_rows=0"
+            )
+        return truth
+
+    def _run(self, world: DefaultWorld) -> tuple[Log, pd.DataFrame]:
+        """The log without what the split holds out, and the truth of its rows."""
+        made = world.simulate()
+        kept = ~held_out_rows(made.log, self.plan.split.held_out or {})
+        return self.plan.split.kept(made.log), made.truth.impressions[kept].reset_index(drop=True)
+
+    def _inside(self, log: Log, truth: pd.DataFrame) -> pd.DataFrame:
+        """The truth of the rows of the test window."""
+        bounds, shown_at = self.prepared.bounds["test"], log.frame["shown_at"]
+        inside = ((shown_at >= bounds.start) & (shown_at < bounds.end)).to_numpy()
+        return truth[inside].reset_index(drop=True)
 
 
 def drifted_world(plan: Plan, prepared: PreparedRun, known_users: KnownUsers) -> DriftedWorld | None:
