@@ -116,7 +116,9 @@ def test_few_users_make_the_rows_worth_less_by_the_quantiles_of_student():
     assert factor < 0.77
     assert found.effective_rows == pytest.approx(200 / design_effect(p, y, users=users) * factor)
     seen = y.mean() * found.effective_rows
-    ends = beta.ppf([0.05, 0.95], [seen, seen + 1], [found.effective_rows - seen + 1, found.effective_rows - seen])
+    ends = beta.ppf(
+        [0.05, 0.95], [seen, seen + 1], [found.effective_rows - seen + 1, found.effective_rows - seen]
+    )
     assert (0.1 / found.high, 0.1 / found.low) == pytest.approx(tuple(ends))
 
 

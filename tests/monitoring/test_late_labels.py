@@ -87,6 +87,47 @@ def test_all_too_young_is_a_finding():
     assert late_label_table(empty, [], users=np.zeros(0, dtype=int), completion=completion).empty
 
 
+def test_part_of_a_day_has_not_been_seen_before_the_day_is_over():
+    found = late_labels(np.array([7, 7]), [2.5, 2.0], as_of_day=10, horizon_days=7)
+    assert found.age.tolist() == [2, 2]
+    assert found.delay.tolist() == [3, 2]
+    assert found.positive_so_far.tolist() == [False, True]
+
+
+def test_no_return_at_all_is_a_harmful_alarm():
+    day, delay, predicted = stable_world(4, rows=1000)
+    completion = fit_completion(late_labels(day, delay, as_of_day=40, horizon_days=7))
+    gone = np.where(day >= 36, np.nan, delay)
+    labels = late_labels(day, gone, as_of_day=40, horizon_days=7)
+    table = late_label_table(labels, predicted, users=np.arange(day.size), completion=completion)
+    alarms = raise_alarms(late_label_findings(table, head="return"), rate=0.01)
+    last = [each for each in alarms if each.start.value // 86_400_000_000_000 == 38]
+    assert last[0].harmful
+    assert last[0].effect > 2.0
+    assert 0.0 < last[0].p_value < 1e-10
+
+
+def test_impossible_rows_are_named_and_the_rest_goes_on():
+    day, delay, predicted = stable_world(5, rows=400)
+    completion = fit_completion(late_labels(day, delay, as_of_day=40, horizon_days=7))
+    labels = late_labels(day, delay, as_of_day=40, horizon_days=7)
+    wrong = predicted.copy()
+    wrong[:2] = np.nan, 1.2
+    labels.delay[2] = -3
+    table = late_label_table(labels, wrong, users=np.arange(day.size), completion=completion)
+    assert table["impossible"].tolist()[:2] == [3, 0]
+    assert table["n"].tolist()[:2] == [397, 400]
+    first = late_label_findings(table, head="return")[0]
+    assert (first.kind, first.statistic) == ("impossible_values", 3.0)
+    nothing = late_label_table(
+        late_labels(np.array([1, 1]), [np.nan, 2], as_of_day=40, horizon_days=7),
+        [np.nan, np.nan],
+        users=[0, 1],
+        completion=completion,
+    )
+    assert nothing["note"].tolist() == ["every row is impossible"]
+
+
 def test_bad_input():
     with pytest.raises(ValueError, match="not over yet"):
         late_labels(np.array([5]), [1], as_of_day=5, horizon_days=7)

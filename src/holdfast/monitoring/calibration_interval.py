@@ -16,7 +16,6 @@ from scipy.stats import t as student
 from holdfast.core.arrays import Floats, Ints
 from holdfast.evaluation import checks
 
-
 SMALLEST_P = 1e-300
 """Below it a p-value is given as this."""
 
