@@ -53,12 +53,12 @@ def test_what_is_broken_alarms_without_a_p_value():
 
 
 def test_realised_figures_are_judged_by_their_own_interval():
-    clear = finding(kind="calibration_ratio", p=1e-9, effect=0.7, interval=(0.5, 0.9))
-    tiny = finding(kind="calibration_ratio", p=1e-9, effect=0.01, interval=(0.008, 0.012))
+    clear = finding(kind="calibration_ratio", p=1e-9, effect=0.7, statistic=2.0, interval=(0.5, 0.9))
+    tiny = finding(kind="calibration_ratio", p=1e-9, effect=0.01, statistic=1.01, interval=(0.008, 0.012))
     unknown = finding(kind="calibration_ratio", p=1e-9)
     harmful = [raise_alarms([each], tolerance=0.05)[0].harmful for each in (clear, tiny, unknown)]
     assert harmful == [True, False, None]
-    next_day = finding(1, kind="calibration_ratio", p=1e-9, effect=0.7, interval=(0.5, 0.9))
+    next_day = finding(1, kind="calibration_ratio", p=1e-9, effect=0.7, statistic=2.0, interval=(0.5, 0.9))
     trigger = retraining_trigger(raise_alarms([clear, next_day]))
     assert trigger.fires
     assert "calibration" in trigger.reasons[0]
@@ -195,12 +195,15 @@ def test_all_clicks_gone_is_a_harmful_alarm_with_a_finite_p_and_an_effect():
     assert len(alarms) == 2
     for alarm in alarms:
         assert 0.0 < alarm.p_value < 1e-6
-        # At least so many times too many; how many, nobody knows.
-        assert alarm.effect == alarm.interval[0] > math.log(10)
+        # Half an event stands for none; at least so many times too many; how many, nobody knows.
+        assert alarm.effect == pytest.approx(math.log(300.5 / 0.5))
+        assert alarm.effect > alarm.interval[0] > math.log(10)
         assert alarm.interval[1] == math.inf
         assert alarm.harmful
+        assert "still logged" in alarm.next_step
     assert watch.findings(table)[0].severity == "large"
-    assert retraining_trigger(alarms).fires
+    # There is nothing that one could train on.
+    assert retraining_trigger(alarms).action == "repair"
 
 
 def test_table_has_its_columns_without_alarms():

@@ -81,6 +81,8 @@ def test_few_rows_never_nan():
     assert none.low == pytest.approx(0.1 / (1 - 0.025 ** (1 / 40)))
     all_of_them = share_ratio([0.5] * 9, [1] * 9, users=np.arange(9))
     assert all_of_them.low == pytest.approx(0.5)
+    as_predicted = share_ratio([0.25] * 8, [1, 1, 0, 0, 0, 0, 0, 0], users=[0, 0, 1, 1, 2, 2, 3, 3])
+    assert as_predicted.p_value == 1.0
     one_user = share_ratio([0.1] * 40, [1] * 20 + [0] * 20, users=np.zeros(40, dtype=int))
     assert one_user.effective_rows == pytest.approx(1.0)
     assert one_user.p_value > 0.05

@@ -15,7 +15,14 @@ START = pd.Timestamp("2025-01-06", tz="UTC")
 def slope(number=0, where="click", kind="reliability_slope", effect=-0.6, **fields):
     ends = (effect - 0.1, effect + 0.1)
     start = START + number * DAY
-    given = {"place": "outcome", "start": start, "end": start + DAY, "p_value": 1e-9, **fields}
+    given = {
+        "place": "outcome",
+        "statistic": 1.0 + effect,
+        "start": start,
+        "end": start + DAY,
+        "p_value": 1e-9,
+        **fields,
+    }
     return Finding(where=where, kind=kind, effect=effect, interval=ends, **given)
 
 

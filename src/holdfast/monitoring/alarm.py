@@ -25,6 +25,7 @@ class Alarm:
         since: start of the window from which on it has most likely been so; None if windows have no time.
         p_value: None where something is broken, which is no question of chance.
         adjusted_p_value: for all that was looked at in the window.
+        statistic: the detector's; None where there is none.
         threshold: what ``adjusted_p_value`` was held against; the chosen rate, or the window's part of it.
         effect: in ``effect_unit``.
         effect_unit: see ``Finding``.
@@ -43,6 +44,7 @@ class Alarm:
     since: pd.Timestamp | None
     p_value: float | None
     adjusted_p_value: float | None
+    statistic: float | None
     threshold: float | None
     effect: float | None
     effect_unit: str

@@ -92,7 +92,7 @@ def raise_alarms(
     for number, (_, group) in enumerate(_windows(in_windows), start=windows_before + 1):
         threshold = window_rate(rate, control=control, number=number)
         raised = _raised(group, threshold, control=control)
-        broken = {each.where for each, _ in raised if is_fault(each.kind, effect=each.effect)}
+        broken = {each.where for each, _ in raised if _is_fault(each)}
         for finding, adjusted in raised:
             # Several detectors speak of one column; its harm is the same.
             key = (finding.where, finding.place, finding.start)
@@ -105,6 +105,10 @@ def raise_alarms(
             is_broken = finding.where in broken
             alarms.append(_alarm(finding, adjusted, limit, since, harm, harmful, is_broken))
     return alarms + _stream_alarms(in_streams=[e for e in findings if budget.covers(e)], budget=budget)
+
+
+def _is_fault(finding: Finding) -> bool:
+    return is_fault(finding.kind, effect=finding.effect, statistic=finding.statistic)
 
 
 def _raised(group: Sequence[Finding], threshold: float, *, control: Control) -> list[tuple[Finding, float]]:
@@ -146,6 +150,7 @@ def _alarm(
         since=since,
         p_value=finding.p_value,
         adjusted_p_value=None if np.isnan(adjusted) else adjusted,
+        statistic=finding.statistic,
         threshold=threshold,
         effect=finding.effect,
         effect_unit=finding.effect_unit,
@@ -153,7 +158,12 @@ def _alarm(
         harm=harm,
         harmful=harmful,
         next_step=next_step(
-            finding.kind, where=finding.where, harmful=harmful, effect=finding.effect, broken=broken
+            finding.kind,
+            where=finding.where,
+            harmful=harmful,
+            effect=finding.effect,
+            statistic=finding.statistic,
+            broken=broken,
         ),
         note=finding.note,
     )

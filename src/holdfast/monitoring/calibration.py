@@ -19,7 +19,7 @@ from holdfast.evaluation import checks
 from holdfast.evaluation.brier_decomposition import brier_decomposition
 from holdfast.monitoring.calibration_interval import mean_ratio, share_ratio
 from holdfast.monitoring.finding import Finding, severity_of
-from holdfast.monitoring.realised_findings import impossible_values, log_ratio
+from holdfast.monitoring.realised_findings import impossible_values, log_ratio, with_half_an_event
 from holdfast.monitoring.reliability import calibration_error, reliability_slope
 
 Outcome = Literal["share", "amount"]
@@ -84,10 +84,10 @@ class CalibrationWatch:
         counted as ``impossible``.
 
         Returns:
-            ``day, slice, n, unknown, impossible, users, events, ratio, low, high, p_value, slope, slope_low,
-            slope_high, slope_p_value``, for shares also ``brier, reliability, resolution, uncertainty, ece,
-            ece_excess, ece_null_low, ece_null_high``, and ``note``. NaN, the missing value of tables, where
-            undefined.
+            ``day, slice, n, unknown, impossible, users, predicted, events, ratio, low, high, p_value, slope,
+            slope_low, slope_high, slope_p_value``, for shares also ``brier, reliability, resolution,
+            uncertainty, ece, ece_excess, ece_null_low, ece_null_high``, and ``note``. NaN, the missing value
+            of tables, where undefined.
         """
         day = np.asarray(days)
         day = checks.codes(day, name="days", num_rows=day.size)
@@ -106,7 +106,7 @@ class CalibrationWatch:
                     row = self._row(p, y, user, here & is_known & ~impossible, num_impossible, draws)
                     counts = {"unknown": int((here & ~is_known).sum()), "impossible": num_impossible}
                     rows.append({"day": int(each), "slice": name, **counts, **row})
-        columns = ["day", "slice", "n", "unknown", "impossible", "users", "events"]
+        columns = ["day", "slice", "n", "unknown", "impossible", "users", "predicted", "events"]
         columns += ["ratio", "low", "high", "p_value"]
         found = pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*columns, "note"])
         return found[[*columns, *(name for name in found if name not in columns)]]
@@ -116,7 +116,8 @@ class CalibrationWatch:
         and, of all rows together, ``impossible_values``.
 
         The effect of a ratio is its natural logarithm: 0.7 is twice too many, -0.7 twice too few. Where
-        nothing was observed it is that of the lower end, and the interval has no upper one.
+        nothing was observed it is that with half an event, or one user's usual amount, and the interval has
+        no upper end.
         """
         found = []
         for record in table.to_dict("records"):
@@ -168,6 +169,7 @@ class CalibrationWatch:
         row = {
             "n": int(p.size),
             "users": ratio.num_users,
+            "predicted": float(p.sum()),
             "events": ratio.events,
             **_numbers(ratio=ratio.ratio, low=ratio.low, high=ratio.high, p_value=ratio.p_value),
             **_numbers(slope=slope.slope, slope_low=slope.low, slope_high=slope.high),
@@ -190,7 +192,10 @@ class CalibrationWatch:
 
     def _ratio_finding(self, row: Mapping[str, Any], shared: Mapping[str, Any]) -> Finding:
         ratio, low, high = (_or_none(row[name]) for name in ("ratio", "low", "high"))
-        effect, interval = log_ratio(ratio, low, high)
+        # Of amounts: one user more, of whom as much was observed as is predicted of the average user.
+        amount = self.outcome == "amount"
+        otherwise = row["users"] + 1.0 if amount else with_half_an_event(row["predicted"])
+        effect, interval = log_ratio(ratio, low, high, otherwise=otherwise)
         p_value = _or_none(row["p_value"])
         words = f"predicted over observed is {ratio:.3g}" if ratio is not None else "nothing was observed"
         if ratio is None and low is not None:

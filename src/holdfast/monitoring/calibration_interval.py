@@ -110,7 +110,9 @@ def _degrees_factor(alpha: float, num_rows: int, num_users: int) -> float:
     """What is left of the effective rows, as users and not rows say how much users differ; at most 1."""
     if num_users < 2 or num_users >= num_rows:
         return 1.0
-    return float((stdtrit(num_rows - 1, alpha / 2.0) / stdtrit(num_users - 1, alpha / 2.0)) ** 2)
+    # Quantiles of a level of nearly 0 are both nearly 0.
+    tail = min(alpha, 0.999) / 2.0
+    return float((stdtrit(num_rows - 1, tail) / stdtrit(num_users - 1, tail)) ** 2)
 
 
 def _p_value(share: float, mean: float, rows: float, num_rows: int, num_users: int) -> float:

@@ -19,7 +19,7 @@ from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.evaluation import checks
 from holdfast.monitoring.calibration_interval import share_ratio
 from holdfast.monitoring.finding import Finding, severity_of
-from holdfast.monitoring.realised_findings import impossible_values, log_ratio
+from holdfast.monitoring.realised_findings import impossible_values, log_ratio, with_half_an_event
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def late_label_table(
         level: of the intervals, in (0, 1).
 
     Returns:
-        ``day, n, impossible, matured, known_share, rate, rate_expected, rate_expected_low,
+        ``day, n, impossible, matured, known_share, expected, rate, rate_expected, rate_expected_low,
         rate_expected_high, ratio, low, high, p_value, note``. NaN, the missing value of tables, where
         nothing is known: never a zero.
     """
@@ -184,6 +184,7 @@ def late_label_table(
             "rate": float(positive[matured].mean()) if matured.any() else math.nan,
         }
         names = (
+            "expected",
             "rate_expected",
             "rate_expected_low",
             "rate_expected_high",
@@ -202,6 +203,7 @@ def late_label_table(
         expected = p[here] * seen
         found = share_ratio(expected, positive[here], users=user[here], level=level)
         mean = float(expected.mean())
+        row["expected"] = float(expected.sum())
         row["rate_expected"] = float(positive[here].mean()) / seen
         row["rate_expected_low"] = mean / found.high / seen if found.high else 0.0
         row["rate_expected_high"] = min(mean / found.low / seen, 1.0) if found.low else 1.0
@@ -210,17 +212,8 @@ def late_label_table(
             row[name] = math.nan if value is None else value
         note = "" if matured.any() else f"{seen:.0%} of the outcomes to come can have been seen"
         rows.append({**row, "note": "; ".join(part for part in (note, found.note) if part)})
-    columns = [
-        "day",
-        "n",
-        "impossible",
-        "matured",
-        "known_share",
-        "rate",
-        "rate_expected",
-        "rate_expected_low",
-    ]
-    columns += ["rate_expected_high", "ratio", "low", "high", "p_value", "note"]
+    columns = ["day", "n", "impossible", "matured", "known_share", "expected", "rate", "rate_expected"]
+    columns += ["rate_expected_low", "rate_expected_high", "ratio", "low", "high", "p_value", "note"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -240,7 +233,8 @@ def late_label_findings(table: pd.DataFrame, *, head: str, zone: str = "UTC") ->
         if math.isnan(row["p_value"]):
             continue
         effect, interval = log_ratio(
-            *(None if math.isnan(row[name]) else row[name] for name in ("ratio", "low", "high"))
+            *(None if math.isnan(row[name]) else row[name] for name in ("ratio", "low", "high")),
+            otherwise=with_half_an_event(row["expected"]),
         )
         found.append(
             Finding(

@@ -14,18 +14,23 @@ STRUCTURAL_FAULTS = frozenset(
         "empty_window",
         "all_missing",
         "became_constant",
-        "impossible_values",
     }
 )
 """Faults that leave nothing to estimate harm from: they do harm wherever the model uses the column."""
 
+IMPOSSIBLE = frozenset({"impossible_values", "duplicate_rows", "unplaced_rows"})
+"""Rows that cannot be as they are; their share is the harm."""
+
 SHARES_OF_FAULTS = frozenset({"infinite_share", "missing_rate"})
 """Faults whose effect is by how many rows more than before have them; fewer are no fault."""
 
-FAULTS = STRUCTURAL_FAULTS | SHARES_OF_FAULTS | {"infinite_values"}
+FAULTS = STRUCTURAL_FAULTS | IMPOSSIBLE | SHARES_OF_FAULTS | {"infinite_values"}
 """Kinds that say that the data are broken, which no training mends."""
 
-JUDGED_BY_EFFECT = frozenset({"calibration_ratio", "late_label_ratio", "reliability_slope"})
+RATIOS = frozenset({"calibration_ratio", "late_label_ratio"})
+"""Kinds whose statistic is predicted over observed, and None where nothing was observed."""
+
+JUDGED_BY_EFFECT = RATIOS | {"reliability_slope"}
 """Kinds that measure what was realised: their own effect is the harm."""
 
 _CALIBRATION = (
@@ -33,8 +38,14 @@ _CALIBRATION = (
 )
 
 
-def is_fault(kind: str, *, effect: float | None) -> bool:
-    """Whether a finding says that data are broken: its kind does, and there are not *fewer* bad rows."""
+def is_fault(kind: str, *, effect: float | None, statistic: float | None) -> bool:
+    """Whether a finding says that data are broken: its kind does, and there are not *fewer* bad rows.
+
+    So does a ratio without a value: of what was predicted nothing at all was observed, which is a log that
+    no longer tells it, or nothing that one could train on.
+    """
+    if kind in RATIOS:
+        return statistic is None
     fewer = kind in SHARES_OF_FAULTS and effect is not None and effect < 0.0
     return kind in FAULTS and not fewer
 
@@ -44,7 +55,7 @@ def is_harmful(
 ) -> bool | None:
     """Whether a finding that is more than chance does harm; None where that is not known.
 
-    - what was realised, and values that cannot be: by the lower end of the effect,
+    - what was realised, and rows that cannot be: by the lower end of the effect,
     - predictions that are missing or infinite: by how many, as no model can be asked what that does,
     - a change of a column: by ``harm``; a column that the model does not use does none,
     - without ``harm``, a column that is broken as a whole does harm if the model uses it. An outcome that a
@@ -57,7 +68,7 @@ def is_harmful(
         used: columns that the model uses; None where that is not known, and all are taken to be.
     """
     by_share = finding.place == "prediction" and finding.kind in SHARES_OF_FAULTS
-    if finding.kind in JUDGED_BY_EFFECT or finding.kind == "impossible_values" or by_share:
+    if finding.kind in JUDGED_BY_EFFECT or finding.kind in IMPOSSIBLE or by_share:
         if finding.interval is None:
             return None
         low, high = finding.interval
@@ -66,13 +77,19 @@ def is_harmful(
         return harm.relative_low > tolerance
     if used is not None and finding.place == "feature" and finding.where not in used:
         return False
-    if finding.place == "outcome" and finding.kind == "missing_column":
+    if finding.place == "outcome" and finding.kind in ("missing_column", "all_missing"):
         return None
     return True if finding.kind in STRUCTURAL_FAULTS else None
 
 
 def next_step(
-    kind: str, *, where: str, harmful: bool | None, effect: float | None = None, broken: bool = False
+    kind: str,
+    *,
+    where: str,
+    harmful: bool | None,
+    effect: float | None = None,
+    statistic: float | None = 0.0,
+    broken: bool = False,
 ) -> str:
     """One or two sentences that begin with a verb.
 
@@ -81,16 +98,25 @@ def next_step(
         where: the column, head or slice.
         harmful: see ``Alarm``.
         effect: of the finding; fewer missing values than before are no fault.
+        statistic: of the finding; of a ratio it is None where nothing was observed.
         broken: whether another finding of the same window says that ``where`` is broken.
     """
     if kind == "empty_window":
         return "Find out why no rows came: the log, or what writes it."
+    if kind == "duplicate_rows":
+        return "Find out what writes rows twice, and leave the copies out: they count as more than they say."
+    if kind == "unplaced_rows":
+        return f"Mend the source of {where}: rows without it are in no window."
     if kind == "impossible_values":
         return (
             f"Mend what writes {where} or its predictions: such values cannot be. They are left out of all "
             "figures; do not train on them."
         )
-    if is_fault(kind, effect=effect):
+    if kind in RATIOS and statistic is None:
+        return (
+            f"Find out whether what came of {where} is still logged: nothing was, of all that was predicted."
+        )
+    if is_fault(kind, effect=effect, statistic=statistic):
         mend = f"Mend the source of {where}, and fill the days since with what it should have been."
         if harmful is False:
             return f"{mend} The model hardly uses it: there is no hurry."

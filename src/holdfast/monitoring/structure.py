@@ -26,11 +26,13 @@ STRUCTURAL_KINDS = (
     "no_longer_constant",
     "infinite_values",
     "impossible_values",
+    "duplicate_rows",
+    "unplaced_rows",
     "new_categories",
     "not_compared",
 )
-"""Findings that name what is wrong; ``impossible_values`` are found where outcomes are read, all others
-here."""
+"""Findings that name what is wrong; ``impossible_values`` are found where outcomes are read, duplicate and
+unplaced rows where a log is, all others here."""
 
 
 @dataclass(frozen=True, kw_only=True)
