@@ -33,6 +33,14 @@ RATIOS = frozenset({"calibration_ratio", "late_label_ratio"})
 JUDGED_BY_EFFECT = RATIOS | {"reliability_slope"}
 """Kinds that measure what was realised: their own effect is the harm."""
 
+_FIXED = {
+    "empty_window": "Find out why no rows came: the log, or what writes it.",
+    "duplicate_rows": "Find out what writes rows twice, and leave copies out: they count for more than they "
+    "say.",
+    "unplaced_rows": "Mend the source of {where}: rows without it are in no window.",
+    "impossible_values": "Mend what writes {where} or its predictions: such values cannot be. They are left "
+    "out of all figures; do not train on them.",
+}
 _CALIBRATION = (
     "Fit the calibration of {where} again on matured days since then; if its ranking fell too, train again."
 )
@@ -101,17 +109,8 @@ def next_step(
         statistic: of the finding; of a ratio it is None where nothing was observed.
         broken: whether another finding of the same window says that ``where`` is broken.
     """
-    if kind == "empty_window":
-        return "Find out why no rows came: the log, or what writes it."
-    if kind == "duplicate_rows":
-        return "Find out what writes rows twice, and leave the copies out: they count as more than they say."
-    if kind == "unplaced_rows":
-        return f"Mend the source of {where}: rows without it are in no window."
-    if kind == "impossible_values":
-        return (
-            f"Mend what writes {where} or its predictions: such values cannot be. They are left out of all "
-            "figures; do not train on them."
-        )
+    if kind in _FIXED:
+        return _FIXED[kind].format(where=where)
     if kind in RATIOS and statistic is None:
         return (
             f"Find out whether what came of {where} is still logged: nothing was, of all that was predicted."

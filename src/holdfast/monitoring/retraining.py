@@ -50,8 +50,9 @@ def retraining_trigger(alarms: Sequence[Alarm], *, looks: int = LOOKS) -> Retrai
 
     The rule, in this order:
 
-    1. A harmful fault of the data, or outcomes of which none at all came: ``repair``. It moves the columns and heads that hang on it; mend it, and
-       look again. Other alarms of a broken column in the same window are the fault's.
+    1. A harmful fault of the data, or outcomes of which none at all came: ``repair``. It moves the columns
+       and heads that hang on it; mend it, and look again. Other alarms of a broken column in the same window
+       are the fault's.
     2. A harmful change that was seen ``looks`` times: ``retrain``. Times are windows without a gap in which
        the same column, or the same kind of finding on the same head in the same direction, is harmful; or
        different columns and heads that are harmful in one window, slices counting as their head, and a stream

@@ -28,6 +28,10 @@ DISTANCE_ORDER = {
 large ones
 speak for a change. All other findings are judged by their effect, on both sides."""
 
+SAME_HISTORY = {"late_label_ratio": "calibration_ratio"}
+"""Kinds that have no history of their own in a reference whose outcomes are all known, and whose they take: a
+young day is a day of fewer rows."""
+
 Season = Literal["weekday", "none"]
 
 
@@ -63,7 +67,7 @@ class FindingNull:
         values = np.full((len(starts), len(self.signals)), np.nan)
         widening = np.ones(values.shape)
         for each in findings:
-            number = index.get((each.where, each.kind))
+            number = index.get(_signal(each))
             if number is not None and each.start is not None:
                 value = _value(each, floor=float(self.floors[number]))
                 ratio = max(self.mean_sizes[number] / max(each.n_current, 1), 1.0)
@@ -87,7 +91,7 @@ class FindingNull:
     def _with(
         self, finding: Finding, p_values: Floats, place: dict[pd.Timestamp, int], index: dict[Signal, int]
     ) -> Finding:
-        number = index.get((finding.where, finding.kind))
+        number = index.get(_signal(finding))
         if number is None or finding.start is None:
             return finding
         p_value = float(p_values[place[finding.start], number])
@@ -161,6 +165,10 @@ def fit_finding_null(
     sizes = np.array([column[column > 0].mean() if (column > 0).any() else 0.0 for column in size.T])
     named = named_windows(reference)
     return FindingNull(signals, floors, nulls, season, len(starts), sizes, in_reference, named)
+
+
+def _signal(finding: Finding) -> Signal:
+    return finding.where, SAME_HISTORY.get(finding.kind, finding.kind)
 
 
 def _is_distance(signal: Signal) -> bool:
