@@ -30,7 +30,8 @@ speak for a change. All other findings are judged by their effect, on both sides
 
 SAME_HISTORY = {"late_label_ratio": "calibration_ratio"}
 """Kinds that have no history of their own in a reference whose outcomes are all known, and whose they take: a
-young day is a day of fewer rows."""
+young day is a day of fewer rows. How fast outcomes come varies as well, which that history does not know, so
+the p-value that counts rows stays where it is larger."""
 
 Season = Literal["weekday", "none"]
 
@@ -97,6 +98,8 @@ class FindingNull:
         p_value = float(p_values[place[finding.start], number])
         if np.isnan(p_value):
             return finding
+        if finding.kind in SAME_HISTORY and finding.p_value is not None:
+            p_value = max(p_value, finding.p_value)
         quiet = p_value >= 0.05 and finding.severity != "broken"
         return replace(finding, p_value=p_value, severity="none" if quiet else finding.severity)
 
