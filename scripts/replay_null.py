@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,13 @@ from holdfast.data.log import local_days
 from holdfast.monitoring.alarm_control import Control
 from holdfast.monitoring.calibration import CalibrationWatch
 from holdfast.monitoring.finding import Finding
-from holdfast.monitoring.late_labels import fit_completion, late_label_findings, late_label_table, late_labels
+from holdfast.monitoring.late_labels import (
+    fit_completion,
+    late_label_findings,
+    late_label_history,
+    late_label_table,
+    late_labels,
+)
 from holdfast.monitoring.null_replay import StableSignals, findings_by_day, null_replay, p_value_matrix
 from holdfast.monitoring.reference import Reference
 from holdfast.monitoring.window_calibration import fit_finding_null
@@ -85,18 +91,10 @@ def world_p_values(name: str, number: int, *, num_users: int) -> tuple[Floats, F
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Rows with what was predicted and what came of them, none of which ever changes.
+    """Rows with what was predicted and what came of them, none of which ever changes, ``[N]`` each.
 
-    Attributes:
-        day: from 0, ``[N]``.
-        user: ``[N]``.
-        predicted: of a click, ``[N]``.
-        clicked: ``[N]``.
-        seconds: predicted of an opened row, ``[N]``.
-        dwell: ``[N]``; known where clicked.
-        returns: predicted probability of a return within 7 days, ``[N]``.
-        delay: days until the return, NaN for never, ``[N]``.
-        slices: by name.
+    ``seconds`` are predicted of an opened row, ``dwell`` is known where clicked; ``returns`` is predicted
+    of 7 days, and ``delay`` is in days, NaN for never.
     """
 
     day: Ints
@@ -141,27 +139,26 @@ def world_outcomes(name: str, number: int, *, num_users: int) -> Outcomes:
     _, settings = WORLDS[name]
     log = DefaultWorld(num_users=num_users, num_days=2 * REFERENCE_DAYS, seed=number, **settings).read()
     frame, day = log.frame, local_days(log.frame["shown_at"], log.card.time_zone)
-    day = day - day.min()
+    first = day.min()
+    day = day - first
     past = day < REFERENCE_DAYS
     clicked = frame["click"].to_numpy(dtype=float)
     dwell = frame["dwell_seconds"].to_numpy(dtype=float)
     back = frame["next_visit_at"]
     delay = np.full(len(frame), np.nan)
     seen = back.notna().to_numpy()
-    zone = log.card.time_zone
-    delay[seen] = local_days(back[seen], zone) - local_days(frame["shown_at"][seen], zone)
-    cells = frame[["market", "device"]].astype(str).agg("/".join, axis=1)
+    delay[seen] = local_days(back[seen], log.card.time_zone) - (day + first)[seen]
+    cells = frame["market"].astype("string").fillna("") + "/" + frame["device"].astype("string").fillna("")
 
     def learned(values: Floats, known: Bools) -> Floats:
         means = pd.Series(values[past & known]).groupby(cells[past & known].to_numpy()).mean()
         return cells.map(means).fillna(values[past & known].mean()).to_numpy(dtype=float)
 
-    everywhere = np.ones(len(frame), dtype=bool)
     within = (delay <= 7).astype(float)
     return Outcomes(
         day,
         pd.factorize(frame["user_id"])[0].astype(np.int64),
-        learned(clicked, everywhere),
+        learned(clicked, np.ones(len(frame), dtype=bool)),
         clicked,
         learned(np.nan_to_num(dwell), (clicked == 1.0) & ~np.isnan(dwell)),
         dwell,
@@ -172,7 +169,7 @@ def world_outcomes(name: str, number: int, *, num_users: int) -> Outcomes:
 
 
 def calibration_p_values(outcomes: Outcomes, number: int, *, sliced: bool) -> tuple[Floats, Floats]:
-    """P-values of the days after the reference: of counted rows, and calibrated on windows."""
+    """P-values of the days after the reference: of counted rows, and of windows."""
     findings = []
     for head, predicted, observed, known in (
         ("click", outcomes.predicted, outcomes.clicked, np.ones(outcomes.day.size, dtype=bool)),
@@ -193,15 +190,17 @@ def calibration_p_values(outcomes: Outcomes, number: int, *, sliced: bool) -> tu
 
 def late_p_values(outcomes: Outcomes, number: int) -> tuple[Floats, Floats]:
     """P-values of the young days of one reading at the end: of counted rows, and calibrated on windows."""
-    past = outcomes.day < REFERENCE_DAYS - 8
+    past = outcomes.day < REFERENCE_DAYS
     history = late_labels(outcomes.day[past], outcomes.delay[past], as_of_day=REFERENCE_DAYS, horizon_days=7)
     completion = fit_completion(history)
-    watch = CalibrationWatch(head="return", null_draws=0)
-    within = (outcomes.delay <= 7).astype(float)
-    table = watch.table(
-        outcomes.returns[past], within[past], users=outcomes.user[past], days=outcomes.day[past]
+    before = late_label_history(
+        history,
+        outcomes.returns[past],
+        users=outcomes.user[past],
+        completion=completion,
+        head="return",
     )
-    null = fit_finding_null(watch.findings(table), rehearsals=50, seed=number)
+    null = fit_finding_null(before, rehearsals=50, seed=number)
     end = 2 * REFERENCE_DAYS
     young = outcomes.day >= end - 7
     labels = late_labels(outcomes.day[young], outcomes.delay[young], as_of_day=end, horizon_days=7)
@@ -210,7 +209,11 @@ def late_p_values(outcomes: Outcomes, number: int) -> tuple[Floats, Floats]:
         head="return",
     )
     judged = [each for each in found if each.start is not None]
-    return p_value_matrix(judged), p_value_matrix(null.calibrated(judged))
+    # Each young day is a signal of its own age; as one signal of six windows.
+    rows, windows = (
+        [replace(each, where="return") for each in part] for part in (judged, null.calibrated(judged))
+    )
+    return p_value_matrix(rows), p_value_matrix(windows)
 
 
 def _apart(findings: list[Finding], number: int) -> tuple[Floats, Floats]:

@@ -6,10 +6,12 @@ from holdfast.monitoring.calibration_interval import share_ratio
 from holdfast.monitoring.late_labels import (
     fit_completion,
     late_label_findings,
+    late_label_history,
     late_label_table,
     late_labels,
     num_days_unknown,
 )
+from holdfast.monitoring.window_calibration import fit_finding_null
 
 
 def stable_world(seed, num_days=40, rows=300):
@@ -126,6 +128,38 @@ def test_impossible_rows_are_named_and_the_rest_goes_on():
         completion=completion,
     )
     assert nothing["note"].tolist() == ["every row is impossible"]
+
+
+def test_young_days_have_a_history_of_their_own_age():
+    """Days that are good or bad for all users alike alarm by users, and not beside their like."""
+    rng = np.random.default_rng(6)
+    day = np.repeat(np.arange(56), 2000)
+    mood = np.exp(0.3 * rng.normal(size=70))
+    delay = np.full(day.size, np.nan)
+    for after in range(7, 0, -1):
+        delay[rng.random(day.size) < 0.05 * mood[day + after]] = after
+    predicted = np.full(day.size, np.mean(delay < 8))
+    past = day < 28
+    labels = late_labels(day[past], delay[past], as_of_day=28, horizon_days=7)
+    completion = fit_completion(labels)
+    users = np.arange(day.size)
+    history = late_label_history(
+        labels, predicted[past], users=users[past], completion=completion, head="return"
+    )
+    assert {each.where for each in history} == {f"return [after {age} days]" for age in range(1, 7)}
+    # A day is in the history of each age that it had reached: of 27 one day, of 22 six days.
+    assert [sum(each.where.endswith(f"{age} days]") for each in history) for age in (1, 6)] == [27, 22]
+    null = fit_finding_null(history, rehearsals=20)
+    young = day >= 49
+    table = late_label_table(
+        late_labels(day[young], delay[young], as_of_day=56, horizon_days=7),
+        predicted[young],
+        users=users[young],
+        completion=completion,
+    )
+    found = [each for each in late_label_findings(table, head="return") if each.start is not None]
+    assert sum(each.p_value < 0.001 for each in found) >= 2
+    assert min(each.p_value for each in null.calibrated(found)) > 0.001
 
 
 def test_bad_input():

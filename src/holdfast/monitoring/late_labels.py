@@ -154,7 +154,7 @@ def late_label_table(
         level: of the intervals, in (0, 1).
 
     Returns:
-        ``day, n, impossible, matured, known_share, expected, rate, rate_expected, rate_expected_low,
+        ``day, age, n, impossible, matured, known_share, expected, rate, rate_expected, rate_expected_low,
         rate_expected_high, ratio, low, high, p_value, note``. NaN, the missing value of tables, where
         nothing is known: never a zero.
     """
@@ -177,6 +177,7 @@ def late_label_table(
         seen = float(share[whole][0])
         row: dict[str, float | str] = {
             "day": int(day),
+            "age": int(labels.age[whole][0]),
             "n": int(here.sum()),
             "impossible": int((whole & ~possible).sum()),
             "matured": int(matured.sum()),
@@ -212,7 +213,7 @@ def late_label_table(
             row[name] = math.nan if value is None else value
         note = "" if matured.any() else f"{seen:.0%} of the outcomes to come can have been seen"
         rows.append({**row, "note": "; ".join(part for part in (note, found.note) if part)})
-    columns = ["day", "n", "impossible", "matured", "known_share", "expected", "rate", "rate_expected"]
+    columns = ["day", "age", "n", "impossible", "matured", "known_share", "expected", "rate", "rate_expected"]
     columns += ["rate_expected_low", "rate_expected_high", "ratio", "low", "high", "p_value", "note"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -222,11 +223,14 @@ def late_label_findings(table: pd.DataFrame, *, head: str, zone: str = "UTC") ->
     where all is too young.
 
     Days of which nothing can be known yet give no finding of their own; the latter names how many there are.
+    Young days say after how many days they were read, as ``return [after 3 days]``: each age is as noisy as
+    its like, and is compared with ``late_label_history`` of that age.
     """
     found = []
     for row in table.to_dict("records"):
         start = pd.Timestamp(int(row["day"]), unit="D").tz_localize(zone)
-        where: dict[str, Any] = {"where": head, "place": "outcome", "start": start}
+        name = head if row["matured"] or not row["n"] else f"{head} [after {row['age']} days]"
+        where: dict[str, Any] = {"where": name, "place": "outcome", "start": start}
         where["end"] = start + pd.DateOffset(days=1)
         if row["impossible"]:
             found.append(impossible_values(row["impossible"], row["n"] + row["impossible"], **where))
@@ -256,6 +260,33 @@ def late_label_findings(table: pd.DataFrame, *, head: str, zone: str = "UTC") ->
         note = f"no row has matured on {len(table)} days; of {unknown} of them nothing can be known yet"
         found.append(Finding(where=head, kind="no_matured_rows", place="outcome", note=note))
     return found
+
+
+def late_label_history(
+    labels: LateLabels,
+    predicted: ArrayLike,
+    *,
+    users: ArrayLike,
+    completion: Completion,
+    head: str,
+    zone: str = "UTC",
+) -> list[Finding]:
+    """How young days of the reference would have looked, read at each age below the horizon.
+
+    For ``fit_finding_null``: days are good or bad for all users alike, and outcomes come faster on some than
+    on others, which no count of users knows. Arguments are of the reference, as in ``late_label_table``.
+    """
+    p, user = np.asarray(predicted, dtype=np.float64), np.asarray(users)
+    found = []
+    for age in range(1, labels.horizon_days):
+        old = labels.age >= age
+        if old.any():
+            read = LateLabels(
+                labels.day[old], np.full(int(old.sum()), age), labels.delay[old], labels.horizon_days
+            )
+            table = late_label_table(read, p[old], users=user[old], completion=completion)
+            found += late_label_findings(table, head=head, zone=zone)
+    return [each for each in found if each.kind == "late_label_ratio"]
 
 
 def num_days_unknown(labels: LateLabels) -> int:

@@ -28,10 +28,9 @@ DISTANCE_ORDER = {
 large ones
 speak for a change. All other findings are judged by their effect, on both sides."""
 
-SAME_HISTORY = {"late_label_ratio": "calibration_ratio"}
-"""Kinds that have no history of their own in a reference whose outcomes are all known, and whose they take: a
-young day is a day of fewer rows. How fast outcomes come varies as well, which that history does not know, so
-the p-value that counts rows stays where it is larger."""
+REALISED = frozenset({"calibration_ratio", "reliability_slope", "late_label_ratio"})
+"""Kinds whose own p-value says whether predictions are wrong at all, by users. To be news they must be wrong,
+and not as they always were: the larger p-value counts."""
 
 Season = Literal["weekday", "none"]
 
@@ -68,7 +67,7 @@ class FindingNull:
         values = np.full((len(starts), len(self.signals)), np.nan)
         widening = np.ones(values.shape)
         for each in findings:
-            number = index.get(_signal(each))
+            number = index.get((each.where, each.kind))
             if number is not None and each.start is not None:
                 value = _value(each, floor=float(self.floors[number]))
                 ratio = max(self.mean_sizes[number] / max(each.n_current, 1), 1.0)
@@ -92,13 +91,13 @@ class FindingNull:
     def _with(
         self, finding: Finding, p_values: Floats, place: dict[pd.Timestamp, int], index: dict[Signal, int]
     ) -> Finding:
-        number = index.get(_signal(finding))
+        number = index.get((finding.where, finding.kind))
         if number is None or finding.start is None:
             return finding
         p_value = float(p_values[place[finding.start], number])
         if np.isnan(p_value):
             return finding
-        if finding.kind in SAME_HISTORY and finding.p_value is not None:
+        if finding.kind in REALISED and finding.p_value is not None:
             p_value = max(p_value, finding.p_value)
         quiet = p_value >= 0.05 and finding.severity != "broken"
         return replace(finding, p_value=p_value, severity="none" if quiet else finding.severity)
@@ -168,10 +167,6 @@ def fit_finding_null(
     sizes = np.array([column[column > 0].mean() if (column > 0).any() else 0.0 for column in size.T])
     named = named_windows(reference)
     return FindingNull(signals, floors, nulls, season, len(starts), sizes, in_reference, named)
-
-
-def _signal(finding: Finding) -> Signal:
-    return finding.where, SAME_HISTORY.get(finding.kind, finding.kind)
 
 
 def _is_distance(signal: Signal) -> bool:

@@ -20,6 +20,7 @@ from holdfast.app.monitoring.windows import (
     calibration_findings,
     calibration_table,
     column_findings,
+    late_history,
     windows_of,
 )
 from holdfast.core.errors import UserError
@@ -108,6 +109,9 @@ def make_watch_reference(rows: ScoredRows, *, categorical: Sequence[str], zone: 
     told = {each.where for each in news}
     findings = [each for each in findings if each.kind != KIND or each.where not in told] + news
     findings += calibration_findings(calibration_table(rows, windows, slices), windows)
+    completion = _completion(rows)
+    if completion is not None:
+        findings += late_history(rows, completion, zone)
     calibrations = {}
     for head, outcome in rows.outcomes.items():
         known = (
@@ -122,7 +126,7 @@ def make_watch_reference(rows: ScoredRows, *, categorical: Sequence[str], zone: 
         findings,
         usual,
         calibrations,
-        _completion(rows),
+        completion,
         slices,
         int(rows.day.max()),
         fit_dwell_loss(rows),

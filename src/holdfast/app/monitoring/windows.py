@@ -16,7 +16,13 @@ from holdfast.app.monitoring.scored_rows import Outcome, ScoredRows
 from holdfast.core.arrays import Bools, Ints
 from holdfast.monitoring.calibration import CalibrationWatch
 from holdfast.monitoring.finding import Finding
-from holdfast.monitoring.late_labels import Completion, LateLabels, late_label_findings, late_label_table
+from holdfast.monitoring.late_labels import (
+    Completion,
+    LateLabels,
+    late_label_findings,
+    late_label_history,
+    late_label_table,
+)
 from holdfast.monitoring.monitoring_columns import find_in_columns
 from holdfast.monitoring.pair import Place
 from holdfast.monitoring.reference import Reference
@@ -141,6 +147,18 @@ def late_findings(table: pd.DataFrame, head: str, zone: str) -> list[Finding]:
     """Of days that are too young for a calibration of matured rows."""
     young = table[table["matured"] == 0]
     return late_label_findings(young, head=head, zone=zone) if len(young) else []
+
+
+def late_history(rows: ScoredRows, completion: Completion, zone: str) -> list[Finding]:
+    """How the reference's days would have looked while they were young; see ``late_label_history``."""
+    found = []
+    for head, outcome in rows.outcomes.items():
+        if outcome.age is not None and outcome.delay is not None:
+            labels = LateLabels(rows.day, outcome.age, outcome.delay, outcome.horizon_days)
+            found += late_label_history(
+                labels, outcome.predicted, users=rows.user, completion=completion, head=head, zone=zone
+            )
+    return found
 
 
 def window_code(day: Ints, windows: Sequence[Days]) -> Ints:
