@@ -189,7 +189,7 @@ def calibration_p_values(outcomes: Outcomes, number: int, *, sliced: bool) -> tu
 
 
 def late_p_values(outcomes: Outcomes, number: int) -> tuple[Floats, Floats]:
-    """P-values of the young days of one reading at the end: of counted rows, and calibrated on windows."""
+    """P-values of the young days of one reading at the end: of counted rows, and of windows."""
     past = outcomes.day < REFERENCE_DAYS
     history = late_labels(outcomes.day[past], outcomes.delay[past], as_of_day=REFERENCE_DAYS, horizon_days=7)
     completion = fit_completion(history)
