@@ -139,8 +139,7 @@ def world_outcomes(name: str, number: int, *, num_users: int) -> Outcomes:
     _, settings = WORLDS[name]
     log = DefaultWorld(num_users=num_users, num_days=2 * REFERENCE_DAYS, seed=number, **settings).read()
     frame, day = log.frame, local_days(log.frame["shown_at"], log.card.time_zone)
-    first = day.min()
-    day = day - first
+    first, day = day.min(), day - day.min()
     past = day < REFERENCE_DAYS
     clicked = frame["click"].to_numpy(dtype=float)
     dwell = frame["dwell_seconds"].to_numpy(dtype=float)
@@ -235,9 +234,7 @@ def outcome_tables(chosen: argparse.Namespace) -> list[pd.DataFrame]:
         )
     tables = []
     for source, (make, number) in sources.items():
-        if number < 2:
-            continue
-        drawn = [make(each) for each in range(number)]
+        drawn = [make(each) for each in range(number)] if number > 1 else []
         kinds = {
             "calibration": [calibration_p_values(each, n, sliced=False) for n, each in enumerate(drawn)],
             "calibration by slice": [
@@ -245,7 +242,7 @@ def outcome_tables(chosen: argparse.Namespace) -> list[pd.DataFrame]:
             ],
             "late labels": [late_p_values(each, n) for n, each in enumerate(drawn)],
         }
-        for kind, both in kinds.items():
+        for kind, both in kinds.items() if drawn else ():
             for place, rule in enumerate(("rows", "windows")):
                 table = null_replay(
                     lambda n, b=both, p=place: b[n][p],
