@@ -1,12 +1,14 @@
 import dataclasses
+import math
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from holdfast.monitoring.alarms import alarm_table, raise_alarms, retraining_trigger
+from holdfast.monitoring.calibration import CalibrationWatch
 from holdfast.monitoring.finding import Finding
-from holdfast.monitoring.harm import HarmEstimator
+from holdfast.monitoring.harm import Harm, HarmEstimator
 from holdfast.monitoring.null_replay import findings_by_day
 from holdfast.monitoring.reference import Reference
 from holdfast.monitoring.window_calibration import fit_finding_null
@@ -51,12 +53,13 @@ def test_what_is_broken_alarms_without_a_p_value():
 
 
 def test_realised_figures_are_judged_by_their_own_interval():
-    clear = finding(kind="calibration_ratio", p=1e-9, effect=0.7, interval=(0.5, 0.9))
-    tiny = finding(kind="calibration_ratio", p=1e-9, effect=0.01, interval=(0.008, 0.012))
+    clear = finding(kind="calibration_ratio", p=1e-9, effect=0.7, statistic=2.0, interval=(0.5, 0.9))
+    tiny = finding(kind="calibration_ratio", p=1e-9, effect=0.01, statistic=1.01, interval=(0.008, 0.012))
     unknown = finding(kind="calibration_ratio", p=1e-9)
     harmful = [raise_alarms([each], tolerance=0.05)[0].harmful for each in (clear, tiny, unknown)]
     assert harmful == [True, False, None]
-    trigger = retraining_trigger(raise_alarms([clear]))
+    next_day = finding(1, kind="calibration_ratio", p=1e-9, effect=0.7, statistic=2.0, interval=(0.5, 0.9))
+    trigger = retraining_trigger(raise_alarms([clear, next_day]))
     assert trigger.fires
     assert "calibration" in trigger.reasons[0]
     assert retraining_trigger(raise_alarms([tiny])).action == "watch"
@@ -118,6 +121,89 @@ def test_broken_data_ask_for_repair_and_not_for_training():
 
 def model_of_filled(frame):
     return model(frame.fillna(0.0))
+
+
+FAULTS = ["missing_column", "type_changed", "all_missing", "became_constant"]
+
+
+def fault(kind, where="used", **fields):
+    if kind == "became_constant":
+        return finding(where=where, kind=kind, p=1e-12, severity="large", **fields)
+    return finding(where=where, kind=kind, p=None, severity="broken", **fields)
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_fault_of_a_used_column_asks_for_repair_without_any_estimate_of_harm(kind):
+    (alarm,) = raise_alarms([fault(kind)])
+    assert alarm.harmful
+    assert alarm.next_step.startswith("Mend the source of used")
+    assert retraining_trigger([alarm]).action == "repair"
+    (idle,) = raise_alarms([fault(kind, where="idle")], used=["used"])
+    assert idle.harmful is False
+    assert retraining_trigger([idle]).action == "watch"
+    assert retraining_trigger(raise_alarms([fault(kind)], used=["used"])).action == "repair"
+
+
+def test_an_empty_window_asks_for_repair():
+    empty = finding(where="*", kind="empty_window", p=None, severity="broken", place="frame")
+    assert retraining_trigger(raise_alarms([empty], used=["used"])).action == "repair"
+
+
+def test_other_alarms_of_a_broken_column_say_mend_and_train_nothing():
+    harm = Harm("used", 1.0, 0.5, 0.4, 0.6, 0.5, 0.4, 0.6, 100)
+    days = [finding(n, where="used", p=1e-9, effect=0.9) for n in range(2)]
+    both = [fault("became_constant"), *days]
+    alarms = raise_alarms(both, harm_of=lambda found: harm)
+    same_day = [each for each in alarms if each.start == START]
+    assert {each.kind for each in same_day} == {"became_constant", "kolmogorov_smirnov"}
+    assert all(each.next_step.startswith("Mend") for each in same_day)
+    trigger = retraining_trigger(alarms)
+    assert trigger.action == "repair"
+    assert all("became_constant" in each for each in trigger.reasons)
+
+
+def test_fewer_missing_values_are_no_fault():
+    harm = Harm("used", 1.0, 0.5, 0.4, 0.6, 0.5, 0.4, 0.6, 100)
+    fewer = finding(where="used", kind="missing_rate", p=1e-9, effect=-0.3, interval=(-0.35, -0.25))
+    more = finding(where="used", kind="missing_rate", p=1e-9, effect=0.3, interval=(0.25, 0.35))
+    for harm_of in (None, lambda found: harm):
+        (alarm,) = raise_alarms([fewer], harm_of=harm_of)
+        assert "Mend" not in alarm.next_step
+        assert retraining_trigger([alarm]).action == "watch"
+    assert raise_alarms([more], harm_of=lambda found: harm)[0].next_step.startswith("Mend")
+
+
+def test_predictions_that_are_mostly_missing_ask_for_repair():
+    lost = finding(
+        where="click_probability",
+        place="prediction",
+        kind="missing_rate",
+        p=1e-12,
+        effect=0.95,
+        interval=(0.94, 0.96),
+    )
+    trigger = retraining_trigger(raise_alarms([lost], harm_of=lambda found: None, used=["used"]))
+    assert trigger.action == "repair"
+
+
+def test_all_clicks_gone_is_a_harmful_alarm_with_a_finite_p_and_an_effect():
+    day = np.repeat([20_089, 20_090], 10_000)
+    watch = CalibrationWatch(head="click", null_draws=0)
+    users = np.arange(20_000) % 2000
+    table = watch.table(np.full(20_000, 0.03), np.zeros(20_000), users=users, days=day)
+    alarms = raise_alarms(watch.findings(table))
+    assert len(alarms) == 2
+    for alarm in alarms:
+        assert 0.0 < alarm.p_value < 1e-6
+        # Half an event stands for none; at least so many times too many; how many, nobody knows.
+        assert alarm.effect == pytest.approx(math.log(300.5 / 0.5))
+        assert alarm.effect > alarm.interval[0] > math.log(10)
+        assert alarm.interval[1] == math.inf
+        assert alarm.harmful
+        assert "still logged" in alarm.next_step
+    assert watch.findings(table)[0].severity == "large"
+    # There is nothing that one could train on.
+    assert retraining_trigger(alarms).action == "repair"
 
 
 def test_table_has_its_columns_without_alarms():

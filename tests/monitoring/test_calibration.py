@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from holdfast.monitoring.alarms import raise_alarms
+from holdfast.monitoring.alarms import raise_alarms, retraining_trigger
 from holdfast.monitoring.calibration import CalibrationWatch
 
 
@@ -55,11 +55,16 @@ def test_one_class_one_row_no_row_and_broken_rows():
     assert "no event" in table["note"][0]
     ratio = watch.findings(table)[0]
     assert ratio.kind == "calibration_ratio"
-    assert (ratio.effect, ratio.interval) == (None, None)
-    assert ratio.p_value is not None
-    broken = watch.table([0.1, np.nan, 1.5, 0.2, 0.3, 0.4], [0, 1, 1, 0, 1, 0], users=users, days=day)
-    assert broken["n"][0] == 4
-    assert "2 rows" in broken["note"][0]
+    # Of 6 rows without an event up to .46 of a row may be right: nothing speaks against .4.
+    assert ratio.effect == pytest.approx(math.log((2.4 + 0.5) / 0.5))
+    assert ratio.interval == (pytest.approx(math.log(0.4 / (1 - 0.025 ** (1 / 6)))), math.inf)
+    assert ratio.p_value == pytest.approx(2 * 0.6**6)
+    broken = watch.table([0.1, np.nan, 1.5, 0.2, 0.3, 0.4], [0, 1, 1, 0, 1, 2], users=users, days=day)
+    assert broken["n"][0] == 3
+    assert broken["impossible"][0] == 3
+    assert "3 rows" in broken["note"][0]
+    named = watch.findings(broken)[0]
+    assert (named.kind, named.effect, named.n_current) == ("impossible_values", 0.5, 6)
     nothing = watch.table([], [], users=np.zeros(0, dtype=int), days=np.zeros(0, dtype=int))
     assert nothing.empty
     assert watch.findings(nothing) == []
@@ -75,6 +80,60 @@ def test_seconds():
     )
     assert table["low"][0] < 1.5 < table["high"][0]
     assert "brier" not in table
+
+
+@pytest.mark.parametrize("outcome", ["share", "amount"])
+def test_one_impossible_value_is_named_and_the_rest_goes_on(outcome):
+    rng = np.random.default_rng(4)
+    p = rng.uniform(0.05, 0.2, 1000)
+    y = (rng.random(1000) < p).astype(float)
+    watch = CalibrationWatch(head="click", outcome=outcome, null_draws=0)
+    users, day = np.arange(1000), np.full(1000, 20_000)
+    wrong_p, wrong_y = p.copy(), y.copy()
+    wrong_p[3], wrong_p[5] = (1.2 if outcome == "share" else -1.0), np.nan
+    wrong_y[4], wrong_y[6] = (2.0 if outcome == "share" else -0.1), np.inf
+    kept = np.r_[0:3, 7:1000]
+    table = watch.table(wrong_p, wrong_y, users=users, days=day, slices={"half": users % 2})
+    expected = watch.table(p[kept], y[kept], users=users[kept], days=day[kept])
+    assert table["impossible"].tolist() == [4, 2, 2]
+    assert table["ratio"][0] == expected["ratio"][0]
+    found = [each for each in watch.findings(table) if each.kind == "impossible_values"]
+    # Once, and not once more for every slice.
+    assert [(each.where, each.statistic, each.severity) for each in found] == [("click", 4.0, "broken")]
+    alarm = raise_alarms(found)[0]
+    assert alarm.harmful is False  # Four rows in a thousand: named, and no reason to stop.
+    unknown = watch.table(
+        np.full(5, np.nan), np.full(5, np.nan), users=np.arange(5), days=np.full(5, 1), known=np.zeros(5)
+    )
+    assert unknown["impossible"].tolist() == [0]
+
+
+def test_most_predictions_missing_alarms_and_asks_for_repair():
+    rng = np.random.default_rng(5)
+    p = np.where(rng.random(2000) < 0.95, np.nan, 0.1)
+    watch = CalibrationWatch(head="click", null_draws=0)
+    table = watch.table(p, rng.random(2000) < 0.1, users=np.arange(2000), days=np.full(2000, 20_000))
+    trigger = retraining_trigger(raise_alarms(watch.findings(table)))
+    assert trigger.action == "repair"
+    assert "impossible_values" in trigger.reasons[0]
+
+
+def test_nothing_observed_of_an_amount_is_an_alarm_too():
+    seconds = np.random.default_rng(6).gamma(2, 10, 400)
+    watch = CalibrationWatch(head="dwell", outcome="amount")
+    table = watch.table(seconds, np.zeros(400), users=np.arange(400) % 80, days=np.full(400, 20_000))
+    (alarm,) = [each for each in raise_alarms(watch.findings(table)) if each.kind == "calibration_ratio"]
+    assert alarm.harmful
+    assert alarm.effect > math.log(10)
+
+
+def test_errors_of_slices_can_be_left_out():
+    rng = np.random.default_rng(7)
+    day, p, y, users = rows(rng, num_days=1)
+    watch = CalibrationWatch(head="click", null_draws=10, slice_nulls=False)
+    table = watch.table(p, y, users=users, days=day, slices={"half": users % 2})
+    assert table["ece"].notna().tolist() == [True, False, False]
+    assert table["ece_excess"][0] < table["ece"][0]
 
 
 def test_bad_settings():

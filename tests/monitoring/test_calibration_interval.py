@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import beta, binomtest
+from scipy.stats import t as student
 
 from holdfast.monitoring.calibration_interval import design_effect, mean_ratio, share_ratio
 
@@ -80,6 +81,8 @@ def test_few_rows_never_nan():
     assert none.low == pytest.approx(0.1 / (1 - 0.025 ** (1 / 40)))
     all_of_them = share_ratio([0.5] * 9, [1] * 9, users=np.arange(9))
     assert all_of_them.low == pytest.approx(0.5)
+    as_predicted = share_ratio([0.25] * 8, [1, 1, 0, 0, 0, 0, 0, 0], users=[0, 0, 1, 1, 2, 2, 3, 3])
+    assert as_predicted.p_value == 1.0
     one_user = share_ratio([0.1] * 40, [1] * 20 + [0] * 20, users=np.zeros(40, dtype=int))
     assert one_user.effective_rows == pytest.approx(1.0)
     assert one_user.p_value > 0.05
@@ -102,3 +105,72 @@ def test_ratio_of_means_covers_and_says_when_it_cannot():
     assert mean_ratio([1.0, 2.0], [2.0, 2.0], users=[0, 0]).low is None
     with pytest.raises(ValueError, match="negative"):
         mean_ratio([1.0], [-1.0], users=[0])
+
+
+def test_few_users_make_the_rows_worth_less_by_the_quantiles_of_student():
+    """Korn and Graubard (1998): n* = n / deff x (t of n - 1 over t of the degrees of freedom) squared."""
+    rng = np.random.default_rng(0)
+    users = np.repeat(np.arange(8), 25)
+    y = (rng.random(200) < np.repeat(rng.beta(2, 18, size=8), 25)).astype(float)
+    p = np.full(200, 0.1)
+    found = share_ratio(p, y, users=users, level=0.9)
+    factor = (student.ppf(0.95, 199) / student.ppf(0.95, 7)) ** 2
+    assert factor < 0.77
+    assert found.effective_rows == pytest.approx(200 / design_effect(p, y, users=users) * factor)
+    seen = y.mean() * found.effective_rows
+    ends = beta.ppf(
+        [0.05, 0.95], [seen, seen + 1], [found.effective_rows - seen + 1, found.effective_rows - seen]
+    )
+    assert (0.1 / found.high, 0.1 / found.low) == pytest.approx(tuple(ends))
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.999])
+def test_the_p_value_is_the_interval_that_just_reaches_1_at_every_level(level):
+    rng = np.random.default_rng(3)
+    users = np.repeat(np.arange(12), 20)
+    inside = 0
+    for _ in range(60):
+        p = np.repeat(rng.uniform(0.05, 0.2, size=12), 20)
+        y = (rng.random(240) < np.minimum(p * np.repeat(rng.gamma(2, 0.5, size=12), 20), 1)).astype(float)
+        found = share_ratio(p, y, users=users, level=level)
+        if found.ratio is None:
+            continue
+        outside = found.low > 1.0 or (found.high is not None and found.high < 1.0)
+        assert outside == (found.p_value < 1.0 - level)
+        inside += not outside
+    assert inside > 0
+
+
+def test_covers_where_users_are_few():
+    """30 users of 20 rows, correlated by .05 within a user: at least 93 of 100 at a level of 95."""
+    rng = np.random.default_rng(11)
+    users = np.repeat(np.arange(30), 20)
+    rate, correlation = 0.08, 0.05
+    size = (1 - correlation) / correlation
+    hits = 0
+    for _ in range(1000):
+        y = rng.random(600) < rng.beta(rate * size, (1 - rate) * size, size=30)[users]
+        found = share_ratio(np.full(600, rate), y, users=users)
+        hits += found.p_value >= 0.05
+    assert 0.93 <= hits / 1000 <= 0.99
+
+
+def test_no_event_among_many_predicted_is_certain_and_finite():
+    users = np.arange(10_000) % 500
+    none = share_ratio(np.full(10_000, 0.03), np.zeros(10_000), users=users)
+    # No row says how alike a user's rows are: 500 users are 500 observations.
+    assert design_effect(np.full(10_000, 0.03), np.zeros(10_000), users=users) == pytest.approx(20.0)
+    factor = (student.ppf(0.975, 9999) / student.ppf(0.975, 499)) ** 2
+    assert none.low == pytest.approx(0.03 / (1 - 0.025 ** (1 / (500 * factor))))
+    assert 0.0 < none.p_value < 1e-5
+    alone = share_ratio(np.full(10_000, 0.03), np.zeros(10_000), users=np.arange(10_000))
+    assert alone.p_value == pytest.approx(2 * 0.97**10_000)
+    amounts = mean_ratio(np.full(100, 30.0), np.zeros(100), users=np.arange(100) % 50)
+    assert amounts.ratio is None
+    assert amounts.low > 5.0
+    assert 0.0 < amounts.p_value < 1e-6
+
+
+def test_events_among_predictions_of_0_are_certain():
+    found = share_ratio(np.zeros(20), np.r_[np.ones(3), np.zeros(17)], users=np.arange(20))
+    assert (found.ratio, found.low, found.high, found.p_value) == (0.0, 0.0, 0.0, 0.0)

@@ -2,7 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from holdfast.monitoring.alarms import raise_alarms, retraining_trigger
 from holdfast.monitoring.harm import HarmEstimator
+from holdfast.monitoring.monitoring_columns import find_in_columns
+from holdfast.monitoring.reference import Reference
+from holdfast.monitoring.structure import Window
 
 
 def model(frame):
@@ -64,6 +68,46 @@ def test_a_column_that_is_gone_counts_as_missing():
     found = HarmEstimator().estimate(model, reference=before, current=gone, column="used")
     assert "not there" in found.note
     assert found.relative_low > 0.3
+
+
+def test_a_column_of_another_type_counts_as_missing():
+    before, after = frames(rows=500)
+    text = after.assign(used="no number")
+    found = HarmEstimator().estimate(model, reference=before, current=text, column="used")
+    assert "taken as all missing" in found.note
+    assert found.relative_low > 0.3
+
+
+def test_rows_that_can_no_longer_be_scored_have_lost_all():
+    before, after = frames(rows=500)
+    gone = after.drop(columns="used")
+    found = HarmEstimator().estimate(
+        lambda frame: 1 / (1 + np.exp(-frame["used"])), reference=before, current=gone, column="used"
+    )
+    # All of it, but for what two samples of the reference differ by.
+    assert 0.95 < found.relative <= 1.0
+    assert found.relative_low > 0.8
+
+
+@pytest.mark.parametrize("fault", ["type_changed", "missing_column", "empty_window", "all_missing"])
+def test_the_way_from_faults_to_alarms_holds_with_an_estimate_of_harm(fault):
+    before, after = frames(rows=600)
+    days = 20_000 + np.arange(600) // 300
+    reference = Reference.from_frame(before)
+    broken = {
+        "type_changed": after.assign(used="text"),
+        "missing_column": after.drop(columns="used"),
+        "empty_window": after[:0],
+        "all_missing": after.assign(used=np.nan),
+    }[fault]
+    day = days[: len(broken)]
+    harm_of = HarmEstimator().by_day(model, reference=before, current=broken, days=day)
+    start = pd.Timestamp(20_001, unit="D", tz="Europe/Copenhagen")
+    here = broken[day == 20_001] if len(broken) else broken
+    window = Window(start=start, end=start + pd.Timedelta(1, "D"))
+    alarms = raise_alarms(list(find_in_columns(reference, here, window=window)), harm_of=harm_of)
+    assert fault in {each.kind for each in alarms}
+    assert retraining_trigger(alarms).action == "repair"
 
 
 def test_users_widen_the_interval():

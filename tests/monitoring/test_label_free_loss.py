@@ -48,3 +48,13 @@ def test_unknown_rows_do_not_count():
         fit_loss_model([1.0], [np.nan], known=[False])
     empty = estimate_loss(model, [], users=np.zeros(0, dtype=int), bootstrap=BOOTSTRAP)
     assert (empty.value, empty.note) == (None, "no rows")
+
+
+def test_rows_count_by_their_weight():
+    model = fit_loss_model([0.0, 0.0, 1.0, 1.0], [1.0, 1.0, 3.0, 3.0], num_bins=2)
+    low, high = model.expected([0.0, 1.0])
+    bootstrap = ClusterBootstrap(num_resamples=20)
+    found = estimate_loss(model, [0.0, 1.0], users=[0, 1], bootstrap=bootstrap, weight=[3.0, 1.0])
+    assert found.value == pytest.approx((3 * low + high) / 4)
+    nothing = estimate_loss(model, [0.0, 1.0], users=[0, 1], bootstrap=bootstrap, weight=[0.0, 0.0])
+    assert (nothing.value, nothing.note) == (None, "no row has weight")

@@ -6,10 +6,12 @@ from holdfast.monitoring.calibration_interval import share_ratio
 from holdfast.monitoring.late_labels import (
     fit_completion,
     late_label_findings,
+    late_label_history,
     late_label_table,
     late_labels,
     num_days_unknown,
 )
+from holdfast.monitoring.window_calibration import fit_finding_null
 
 
 def stable_world(seed, num_days=40, rows=300):
@@ -85,6 +87,79 @@ def test_all_too_young_is_a_finding():
     assert "no_matured_rows" in kinds
     empty = late_labels(np.zeros(0, dtype=int), [], as_of_day=1, horizon_days=7)
     assert late_label_table(empty, [], users=np.zeros(0, dtype=int), completion=completion).empty
+
+
+def test_part_of_a_day_has_not_been_seen_before_the_day_is_over():
+    found = late_labels(np.array([7, 7]), [2.5, 2.0], as_of_day=10, horizon_days=7)
+    assert found.age.tolist() == [2, 2]
+    assert found.delay.tolist() == [3, 2]
+    assert found.positive_so_far.tolist() == [False, True]
+
+
+def test_no_return_at_all_is_a_harmful_alarm():
+    day, delay, predicted = stable_world(4, rows=1000)
+    completion = fit_completion(late_labels(day, delay, as_of_day=40, horizon_days=7))
+    gone = np.where(day >= 36, np.nan, delay)
+    labels = late_labels(day, gone, as_of_day=40, horizon_days=7)
+    table = late_label_table(labels, predicted, users=np.arange(day.size), completion=completion)
+    alarms = raise_alarms(late_label_findings(table, head="return"), rate=0.01)
+    last = [each for each in alarms if each.start.value // 86_400_000_000_000 == 38]
+    assert last[0].harmful
+    assert last[0].effect > 2.0
+    assert 0.0 < last[0].p_value < 1e-10
+
+
+def test_impossible_rows_are_named_and_the_rest_goes_on():
+    day, delay, predicted = stable_world(5, rows=400)
+    completion = fit_completion(late_labels(day, delay, as_of_day=40, horizon_days=7))
+    labels = late_labels(day, delay, as_of_day=40, horizon_days=7)
+    wrong = predicted.copy()
+    wrong[:2] = np.nan, 1.2
+    labels.delay[2] = -3
+    table = late_label_table(labels, wrong, users=np.arange(day.size), completion=completion)
+    assert table["impossible"].tolist()[:2] == [3, 0]
+    assert table["n"].tolist()[:2] == [397, 400]
+    first = late_label_findings(table, head="return")[0]
+    assert (first.kind, first.statistic) == ("impossible_values", 3.0)
+    nothing = late_label_table(
+        late_labels(np.array([1, 1]), [np.nan, 2], as_of_day=40, horizon_days=7),
+        [np.nan, np.nan],
+        users=[0, 1],
+        completion=completion,
+    )
+    assert nothing["note"].tolist() == ["every row is impossible"]
+
+
+def test_young_days_have_a_history_of_their_own_age():
+    """Days that are good or bad for all users alike alarm by users, and not beside their like."""
+    rng = np.random.default_rng(6)
+    day = np.repeat(np.arange(56), 2000)
+    mood = np.exp(0.3 * rng.normal(size=70))
+    delay = np.full(day.size, np.nan)
+    for after in range(7, 0, -1):
+        delay[rng.random(day.size) < 0.05 * mood[day + after]] = after
+    predicted = np.full(day.size, np.mean(delay < 8))
+    past = day < 28
+    labels = late_labels(day[past], delay[past], as_of_day=28, horizon_days=7)
+    completion = fit_completion(labels)
+    users = np.arange(day.size)
+    history = late_label_history(
+        labels, predicted[past], users=users[past], completion=completion, head="return"
+    )
+    assert {each.where for each in history} == {f"return [after {age} days]" for age in range(1, 7)}
+    # A day is in the history of each age that it had reached: of 27 one day, of 22 six days.
+    assert [sum(each.where.endswith(f"{age} days]") for each in history) for age in (1, 6)] == [27, 22]
+    null = fit_finding_null(history, rehearsals=20)
+    young = day >= 49
+    table = late_label_table(
+        late_labels(day[young], delay[young], as_of_day=56, horizon_days=7),
+        predicted[young],
+        users=users[young],
+        completion=completion,
+    )
+    found = [each for each in late_label_findings(table, head="return") if each.start is not None]
+    assert sum(each.p_value < 0.001 for each in found) >= 2
+    assert min(each.p_value for each in null.calibrated(found)) > 0.001
 
 
 def test_bad_input():

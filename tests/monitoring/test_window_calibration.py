@@ -96,3 +96,25 @@ def test_bad_arguments():
         fit_finding_null([finding(0, 0.1)])
     with pytest.raises(ValueError, match="weekday or none"):
         fit_finding_null([], season="month")
+
+
+def test_calibration_alarms_only_where_predictions_are_wrong_and_not_as_they_always_were():
+    rng = np.random.default_rng(3)
+    start = pd.Timestamp("2025-01-06")
+
+    def ratio(day, effect, p_value):
+        return Finding(
+            where="click",
+            kind="calibration_ratio",
+            start=start + day * pd.Timedelta(1, "D"),
+            effect=effect,
+            p_value=p_value,
+            n_current=100,
+        )
+
+    null = fit_finding_null([ratio(n, 0.3 + 0.01 * rng.normal(), 1e-9) for n in range(28)], rehearsals=20)
+    watched = [ratio(30, 0.3, 1e-9), ratio(31, 0.0, 0.8), ratio(32, 0.6, 1e-9)]
+    as_ever, better, worse = null.calibrated(watched)
+    assert as_ever.p_value > 0.05
+    assert better.p_value == 0.8
+    assert worse.p_value < 1e-6

@@ -19,6 +19,7 @@ from holdfast.evaluation import checks
 from holdfast.evaluation.brier_decomposition import brier_decomposition
 from holdfast.monitoring.calibration_interval import mean_ratio, share_ratio
 from holdfast.monitoring.finding import Finding, severity_of
+from holdfast.monitoring.realised_findings import impossible_values, log_ratio, with_half_an_event
 from holdfast.monitoring.reliability import calibration_error, reliability_slope
 
 Outcome = Literal["share", "amount"]
@@ -38,6 +39,7 @@ class CalibrationWatch:
         num_bins: of calibration error and Brier decomposition, at least 1.
         fewest_rows: a slice's day with fewer known rows is said to be too small, and not judged; at least 1.
         null_draws: sets of labels behind the null of the calibration error; 0 leaves the error out.
+        slice_nulls: False leaves the error of slices out, which cost as much as all rows do each.
     """
 
     head: str
@@ -46,6 +48,7 @@ class CalibrationWatch:
     num_bins: int = 10
     fewest_rows: int = 30
     null_draws: int = 100
+    slice_nulls: bool = True
 
     def __post_init__(self) -> None:
         if self.outcome not in ("share", "amount"):
@@ -77,10 +80,14 @@ class CalibrationWatch:
             slices: by name, a value of each row ``[N]``, such as ``{"market": ...}``; missing values are a
             slice too.
 
+        Rows whose prediction is no finite number in range, or whose known outcome is not, are left out and
+        counted as ``impossible``.
+
         Returns:
-            ``day, slice, n, unknown, users, events, ratio, low, high, p_value, slope, slope_low, slope_high,
-            slope_p_value``, for shares also ``brier, reliability, resolution, uncertainty, ece, ece_excess,
-            ece_null_low, ece_null_high``, and ``note``. NaN, the missing value of tables, where undefined.
+            ``day, slice, n, unknown, impossible, users, predicted, events, ratio, low, high, p_value, slope,
+            slope_low, slope_high, slope_p_value``, for shares also ``brier, reliability, resolution,
+            uncertainty, ece, ece_excess, ece_null_low, ece_null_high``, and ``note``. NaN, the missing value
+            of tables, where undefined.
         """
         day = np.asarray(days)
         day = checks.codes(day, name="days", num_rows=day.size)
@@ -88,28 +95,29 @@ class CalibrationWatch:
         is_known = np.ones(day.size, dtype=bool) if known is None else np.asarray(known, dtype=bool)
         p, y = np.asarray(predicted, dtype=np.float64), np.asarray(observed, dtype=np.float64)
         checks.same_length(days=day, predicted=p, observed=y, known=is_known)
-        broken = is_known & ~(np.isfinite(p) & np.isfinite(y))
-        if self.outcome == "share":
-            broken |= is_known & ((p < 0.0) | (p > 1.0))
+        impossible = self._impossible(p, y, is_known)
         rows = []
         for each in np.unique(day):
             for name, inside in _slices(slices, num_rows=day.size):
                 here = (day == each) & inside
                 if here.any():
-                    row = self._row(
-                        p, y, user, here & is_known & ~broken, num_broken=int((here & broken).sum())
-                    )
-                    rows.append(
-                        {"day": int(each), "slice": name, "unknown": int((here & ~is_known).sum()), **row}
-                    )
-        columns = ["day", "slice", "n", "unknown", "users", "events", "ratio", "low", "high", "p_value"]
+                    num_impossible = int((here & impossible).sum())
+                    draws = self.null_draws if name == ALL or self.slice_nulls else 0
+                    row = self._row(p, y, user, here & is_known & ~impossible, num_impossible, draws)
+                    counts = {"unknown": int((here & ~is_known).sum()), "impossible": num_impossible}
+                    rows.append({"day": int(each), "slice": name, **counts, **row})
+        columns = ["day", "slice", "n", "unknown", "impossible", "users", "predicted", "events"]
+        columns += ["ratio", "low", "high", "p_value"]
         found = pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*columns, "note"])
         return found[[*columns, *(name for name in found if name not in columns)]]
 
     def findings(self, table: pd.DataFrame, *, zone: str = "UTC") -> list[Finding]:
-        """The table's rows as findings: ``calibration_ratio``, ``reliability_slope``, ``too_few_known_rows``.
+        """The table's rows as findings: ``calibration_ratio``, ``reliability_slope``, ``too_few_known_rows``
+        and, of all rows together, ``impossible_values``.
 
-        The effect of a ratio is its natural logarithm: 0.7 is twice too many, -0.7 twice too few.
+        The effect of a ratio is its natural logarithm: 0.7 is twice too many, -0.7 twice too few. Where
+        nothing was observed it is that with half an event, or one user's usual amount, and the interval has
+        no upper end.
         """
         found = []
         for record in table.to_dict("records"):
@@ -122,6 +130,10 @@ class CalibrationWatch:
                 "n_current": int(row["n"]),
                 **window,
             }
+            if row["impossible"] and row["slice"] == ALL:
+                place = {name: value for name, value in shared.items() if name != "n_current"}
+                rows = int(row["n"] + row["impossible"])
+                found.append(impossible_values(int(row["impossible"]), rows, **place))
             if row["n"] < self.fewest_rows:
                 found.append(Finding(kind="too_few_known_rows", note=row["note"], **shared))
                 continue
@@ -130,7 +142,19 @@ class CalibrationWatch:
                 found.append(self._slope_finding(row, shared))
         return found
 
-    def _row(self, p: Floats, y: Floats, user: Ints, chosen: Bools, *, num_broken: int) -> dict[str, Any]:
+    def _impossible(self, p: Floats, y: Floats, is_known: Bools) -> Bools:
+        """Rows that no prediction, or no outcome, can be like, ``[N]``."""
+        wrong_p, wrong_y = ~np.isfinite(p) | (p < 0.0), ~np.isfinite(y)
+        if self.outcome == "share":
+            wrong_p |= p > 1.0
+            wrong_y |= (y != 0.0) & (y != 1.0)
+        else:
+            wrong_y |= y < 0.0
+        return np.asarray(is_known & (wrong_p | wrong_y))
+
+    def _row(
+        self, p: Floats, y: Floats, user: Ints, chosen: Bools, num_impossible: int, draws: int
+    ) -> dict[str, Any]:
         p, y, user = p[chosen], y[chosen], user[chosen]
         if self.outcome == "share":
             ratio = share_ratio(p, y, users=user, level=self.level)
@@ -140,27 +164,24 @@ class CalibrationWatch:
         notes = [note for note in (ratio.note, slope.note) if note]
         if p.size < self.fewest_rows:
             notes.insert(0, f"{p.size} known rows; at least {self.fewest_rows} are needed to judge")
-        if num_broken:
-            notes.append(f"{num_broken} rows without a finite prediction or outcome in range were left out")
+        if num_impossible:
+            notes.append(f"{num_impossible} rows with an impossible prediction or outcome were left out")
         row = {
             "n": int(p.size),
             "users": ratio.num_users,
+            "predicted": float(p.sum()),
             "events": ratio.events,
             **_numbers(ratio=ratio.ratio, low=ratio.low, high=ratio.high, p_value=ratio.p_value),
             **_numbers(slope=slope.slope, slope_low=slope.low, slope_high=slope.high),
             **_numbers(slope_p_value=slope.p_value),
         }
         if self.outcome == "share":
-            row |= self._share_parts(p, y)
+            row |= self._share_parts(p, y, draws)
         return {**row, "note": "; ".join(notes)}
 
-    def _share_parts(self, p: Floats, y: Floats) -> dict[str, float]:
+    def _share_parts(self, p: Floats, y: Floats, draws: int) -> dict[str, float]:
         parts = brier_decomposition(p, y, num_bins=self.num_bins)
-        error = (
-            calibration_error(p, y, num_bins=self.num_bins, num_draws=self.null_draws)
-            if self.null_draws
-            else None
-        )
+        error = calibration_error(p, y, num_bins=self.num_bins, num_draws=draws) if draws else None
         return _numbers(
             **{name: getattr(parts, name, None) for name in BRIER_PARTS},
             ece=error.error if error else None,
@@ -171,10 +192,14 @@ class CalibrationWatch:
 
     def _ratio_finding(self, row: Mapping[str, Any], shared: Mapping[str, Any]) -> Finding:
         ratio, low, high = (_or_none(row[name]) for name in ("ratio", "low", "high"))
-        effect = math.log(ratio) if ratio else None
-        interval = (math.log(low), math.log(high)) if low and high else None
+        # Of amounts: one user more, of whom as much was observed as is predicted of the average user.
+        amount = self.outcome == "amount"
+        otherwise = row["users"] + 1.0 if amount else with_half_an_event(row["predicted"])
+        effect, interval = log_ratio(ratio, low, high, otherwise=otherwise)
         p_value = _or_none(row["p_value"])
-        words = "nothing was observed" if ratio is None else f"predicted over observed is {ratio:.3g}"
+        words = f"predicted over observed is {ratio:.3g}" if ratio is not None else "nothing was observed"
+        if ratio is None and low is not None:
+            words += f": {low:.3g} times too many predicted, or more"
         return Finding(
             kind="calibration_ratio",
             statistic=ratio,

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import beta
+from scipy.special import betainc, betaincinv, stdtrit
 from scipy.stats import t as student
 
-from holdfast.core.arrays import Floats
+from holdfast.core.arrays import Floats, Ints
 from holdfast.evaluation import checks
+
+SMALLEST_P = 1e-300
+"""Below it a p-value is given as this."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class CalibrationRatio:
     Attributes:
         ratio: above 1 where too optimistic; None where nothing was observed.
         low: lower end; None where there is no interval.
-        high: upper end; None where there is none, as with no event.
+        high: upper end; None where there is none, as with no event, for which the lower one is all that is
+            known.
         p_value: that the ratio is 1; None where it cannot be tested.
         num_rows: N.
         num_users: U.
@@ -50,9 +54,13 @@ def share_ratio(
     r"""Predicted over observed for outcomes of 0 and 1.
 
     The interval of the observed share is Clopper and Pearson's, exact for few events, at the effective number
-    of rows :math:`n / d`: the design effect :math:`d \ge 1` is the variance of
-    :math:`\sum_u \sum_{i \in u} (y_i - r p_i)`, with r observed over predicted, by users over that by
-    independent rows.
+    of rows
+
+    .. math:: n^* = \frac{n}{d} \left(\frac{t_{n - 1}}{t_{U - 1}}\right)^2
+
+    with :math:`d \ge 1` of ``design_effect``, and t the quantiles of the interval's level: how much users
+    differ is itself known from U users alone. The p-value is one less the level of the interval that just
+    reaches 1. Few users who differ greatly are still covered a little less often than asked for.
 
     Args:
         probability: in [0, 1], ``[N]``.
@@ -60,7 +68,11 @@ def share_ratio(
         users: integer code of each row's user, ``[N]``.
         level: of the interval, in (0, 1).
 
-    Source: Clopper and Pearson (1934); Korn and Graubard (1998) for effective numbers of rows.
+    Returns:
+        Without any event the ratio has no value and no upper end, and with every prediction 0 it is 0 for
+        certain; both have a p-value.
+
+    Source: Clopper and Pearson (1934); Korn and Graubard (1998) for the effective number of rows.
     """
     p = checks.probabilities(probability)
     y = checks.binary_labels(label).astype(np.float64)
@@ -70,33 +82,58 @@ def share_ratio(
     num_users = int(np.unique(user).size)
     if p.size == 0:
         return CalibrationRatio(None, None, None, None, 0, 0, 0.0, 0.0, "no rows")
-    predicted, events = float(p.sum()), float(y.sum())
-    effective = p.size / design_effect(p, y, users=user)
+    predicted, events, rows = float(p.sum()), float(y.sum()), float(p.size)
+    before = rows / design_effect(p, y, users=user)
+    effective = before * _degrees_factor(1.0 - level, p.size, num_users)
     if predicted <= 0.0:
         note = "every prediction is 0"
-        certain = 0.0 if events else None
-        return CalibrationRatio(
-            None if certain is None else 0.0, None, None, certain, p.size, num_users, events, effective, note
-        )
-    seen = events / p.size * effective
-    tail = (1.0 - level) / 2.0
-    least = float(beta.ppf(tail, seen, effective - seen + 1.0)) if seen > 0.0 else 0.0
-    most = float(beta.ppf(1.0 - tail, seen + 1.0, effective - seen)) if seen < effective else 1.0
-    mean = predicted / p.size
-    # The tails of a binomial with parameter ``mean``, in the same continuous form as the ends above.
-    above = float(beta.cdf(mean, seen, effective - seen + 1.0)) if seen > 0.0 else 1.0
-    below = float(beta.sf(mean, seen + 1.0, effective - seen)) if seen < effective else 1.0
+        end, certain = (0.0, 0.0) if events else (None, None)
+        return CalibrationRatio(end, end, end, certain, p.size, num_users, events, effective, note)
+    share, mean, tail = events / rows, predicted / rows, (1.0 - level) / 2.0
+    seen, unseen = share * effective, (1.0 - share) * effective
+    least = float(betaincinv(seen, unseen + 1.0, tail)) if events else 0.0
+    most = float(betaincinv(seen + 1.0, unseen, 1.0 - tail)) if unseen > 0.0 else 1.0
     return CalibrationRatio(
         ratio=predicted / events if events else None,
         low=mean / most,
         high=mean / least if least > 0.0 else None,
-        p_value=min(1.0, 2.0 * min(above, below)),
-        num_rows=int(p.size),
+        p_value=_p_value(share, mean, before, p.size, num_users),
+        num_rows=p.size,
         num_users=num_users,
         events=events,
         effective_rows=effective,
         note="" if events else "no event was observed: only a lower end",
     )
+
+
+def _degrees_factor(alpha: float, num_rows: int, num_users: int) -> float:
+    """What is left of the effective rows, as users and not rows say how much users differ; at most 1."""
+    if num_users < 2 or num_users >= num_rows:
+        return 1.0
+    # Quantiles of a level of nearly 0 are both nearly 0.
+    tail = min(alpha, 0.999) / 2.0
+    return float((stdtrit(num_rows - 1, tail) / stdtrit(num_users - 1, tail)) ** 2)
+
+
+def _p_value(share: float, mean: float, rows: float, num_rows: int, num_users: int) -> float:
+    """The alpha at which the interval of level 1 - alpha just reaches ``mean``."""
+
+    def at(alpha: float) -> float:
+        """Twice the smaller tail of a binomial with parameter ``mean``, in the interval's continuous form."""
+        effective = rows * _degrees_factor(alpha, num_rows, num_users)
+        seen, unseen = share * effective, (1.0 - share) * effective
+        above = float(betainc(seen, unseen + 1.0, mean)) if share > 0.0 else 1.0
+        below = float(betainc(unseen, seen + 1.0, 1.0 - mean)) if share < 1.0 else 1.0
+        return max(min(1.0, 2.0 * min(above, below)), SMALLEST_P)
+
+    low, high = math.log(SMALLEST_P), 0.0
+    if at(1.0 - 1e-9) >= 1.0 or num_users < 2 or num_users >= num_rows:
+        return at(1.0 - 1e-9)
+    # The smaller alpha, the fewer effective rows, and the larger the tail: one crossing, found by halving.
+    for _ in range(40):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if at(math.exp(middle)) > math.exp(middle) else (low, middle)
+    return math.exp((low + high) / 2.0)
 
 
 def mean_ratio(
@@ -113,6 +150,10 @@ def mean_ratio(
         observed: in the same unit, >= 0, ``[N]``.
         users: integer code of each row's user, ``[N]``.
         level: of the interval, in (0, 1).
+
+    Returns:
+        Where nothing was observed the ratio has no value; its lower end and p-value are then those with one
+        user more, of whom as much was observed as is predicted of the average user.
 
     Source: Fieller (1954).
     """
@@ -131,10 +172,12 @@ def mean_ratio(
     num_users, total_p, total_y = by_user_p.size, float(p.sum()), float(y.sum())
     ratio = total_p / total_y if total_y > 0.0 else None
     whole = (ratio, p.size, num_users, total_y)
-    if ratio is None:
+    if ratio is None and (total_p <= 0.0 or num_users < 2):
         return _without_interval(*whole, "nothing was observed: no ratio")
     if num_users < 2:
         return _without_interval(*whole, "no interval: fewer than 2 users")
+    if ratio is None:
+        return _nothing_observed(p, place, num_users, level)
     more = num_users / (num_users - 1.0)
     var_p, var_y, both = (
         more * float(((a - a.mean()) * (b - b.mean())).sum())
@@ -160,12 +203,36 @@ def mean_ratio(
     )
 
 
+def _nothing_observed(p: Floats, place: Ints, num_users: int, level: float) -> CalibrationRatio:
+    """Amounts of 0 in every row: how many would have been too many is known by users alone."""
+    usual = float(p.sum()) / num_users
+    one_more = mean_ratio(
+        np.append(p, usual),
+        np.append(np.zeros(p.size), usual),
+        users=np.append(place, num_users),
+        level=level,
+    )
+    note = "nothing was observed: only a lower end"
+    return CalibrationRatio(
+        None, one_more.low, None, one_more.p_value, p.size, num_users, 0.0, float(num_users), note
+    )
+
+
 def design_effect(p: Floats, y: Floats, *, users: ArrayLike) -> float:
-    """How many times less rows say than if they were independent, for outcomes of 0 and 1; from 1 to N."""
+    r"""How many times less rows say than if they were independent, for outcomes of 0 and 1; from 1 to N.
+
+    .. math:: d = \frac{U}{U - 1} \frac{\sum_u \left(\sum_{i \in u} (y_i - r p_i)\right)^2}{n s (1 - s)}
+
+    with s the share of events and r observed over predicted: the variance by users over that of independent
+    rows. Where all outcomes are alike both are 0, and nothing says how alike a user's rows are; they then
+    count as wholly alike, :math:`d = \sum_u n_u^2 / n`, which is the most that it can be.
+
+    Source: Korn and Graubard (1998) for the ratio of variances; Kish (1965) for rows that are wholly alike.
+    """
     share = float(y.mean())
-    if not 0.0 < share < 1.0 or p.sum() <= 0.0:
-        return 1.0
     _, place = np.unique(np.asarray(users), return_inverse=True)
+    if not 0.0 < share < 1.0 or p.sum() <= 0.0:
+        return float((np.bincount(place).astype(np.float64) ** 2).sum() / p.size)
     by_user = np.bincount(place, y - p * (y.sum() / p.sum()))
     if by_user.size < 2:
         # One user's rows cannot say how users differ; they count as one observation.

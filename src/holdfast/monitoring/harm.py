@@ -16,6 +16,8 @@ from scipy.stats import t as student
 from holdfast.core.arrays import Floats, Ints
 from holdfast.core.random import generator
 from holdfast.evaluation import checks
+from holdfast.monitoring.column_kinds import family_of
+from holdfast.monitoring.finding import Finding
 from holdfast.monitoring.moved_column import moved_like
 
 Predict = Callable[[pd.DataFrame], ArrayLike]
@@ -110,10 +112,13 @@ class HarmEstimator:
     ) -> Harm | None:
         """The harm of one column's change.
 
+        A column that is gone, or holds another type, counts as all missing. A row for which the model then
+        gives no finite number counts as a prediction of 0: it cannot be ranked at all.
+
         Args:
             predict: the model.
             reference: rows that it is to be judged on, with every column that it needs, ``[N, ...]``.
-            current: rows of the window, ``[M, ...]``; a column that is not in it counts as all missing.
+            current: rows of the window, ``[M, ...]``.
             column: of ``reference``.
             users: integer code of each reference row's user, ``[N]``; rows count as independent when None.
 
@@ -121,7 +126,8 @@ class HarmEstimator:
             None where reference or window have no rows.
 
         Raises:
-            ValueError: the reference has no such column, or the model gives not one finite number a row.
+            ValueError: the reference has no such column, or the model gives not one finite number for each of
+                its own rows.
         """
         if column not in reference:
             raise ValueError(
@@ -135,7 +141,7 @@ class HarmEstimator:
         user = np.arange(rows.size) if users is None else np.asarray(users)[rows]
         user = checks.codes(user, name="users", num_rows=rows.size)
         before = _scores(predict, frame)
-        now = current[column] if column in current else pd.Series([None] * len(current), dtype=object)
+        now, note = _readable(reference[column], current, column)
         change = self._change(predict, frame, column, now, before, draw)
         whole = reference[column].reset_index(drop=True)
         by_chance, again = [], []
@@ -149,10 +155,37 @@ class HarmEstimator:
         luck = len(current) / len(reference)
         shift = self._interval(change, chance, resampled, user, luck)
         size = self._interval(np.abs(change), np.abs(chance), np.abs(resampled), user, luck)
-        note = "" if column in current else "the column is not there: taken as all missing"
         usual = float(np.abs(before).mean())
         moved = (max(size[0], 0.0), max(size[1], 0.0), max(size[2], 0.0))
         return Harm(column, usual, *shift, *moved, num_rows=rows.size, note=note)
+
+    def by_day(
+        self, predict: Predict, *, reference: pd.DataFrame, current: pd.DataFrame, days: ArrayLike
+    ) -> Callable[[Finding], Harm | None]:
+        """What ``raise_alarms`` takes as ``harm_of``, for windows of one day.
+
+        Args:
+            predict: the model.
+            reference: as in ``estimate``.
+            current: rows of all days that are watched, ``[M, ...]``.
+            days: day of each of them, in days since 1970-01-01, integers, ``[M]``.
+
+        Returns:
+            From a finding to the harm of its column on its day; None where the reference has no such column
+            or the day no rows. A finding without a time is of all rows.
+        """
+        day = checks.codes(days, name="days", num_rows=len(current))
+
+        def harm_of(finding: Finding) -> Harm | None:
+            if finding.where not in reference:
+                return None
+            here = current
+            if finding.start is not None:
+                local = finding.start.tz_localize(None) - pd.Timestamp(0)
+                here = current[day == local.days]
+            return self.estimate(predict, reference=reference, current=here, column=finding.where)
+
+        return harm_of
 
     def _change(
         self,
@@ -164,7 +197,8 @@ class HarmEstimator:
         draw: np.random.Generator,
     ) -> Floats:
         moved = frame.assign(**{column: moved_like(frame[column], toward, draw=draw)})
-        return _scores(predict, moved) - before
+        scores = _shaped(predict, moved)
+        return np.where(np.isfinite(scores), scores, 0.0) - before
 
     def _interval(
         self, change: Floats, chance: Floats, resampled: Floats, users: Ints, luck: float
@@ -185,12 +219,28 @@ class HarmEstimator:
         return mean, mean - float(half), mean + float(half)
 
 
-def _scores(predict: Predict, frame: pd.DataFrame) -> Floats:
+def _readable(before: pd.Series, current: pd.DataFrame, column: str) -> tuple[pd.Series, str]:
+    """The window's values as the model can read them, and a note where it cannot."""
+    nothing = pd.Series([None] * len(current), dtype=object)
+    if column not in current:
+        return nothing, "the column is not there: taken as all missing"
+    families = family_of(before), family_of(current[column])
+    if families[0] != families[1] and "empty" not in families:
+        return nothing, f"the column is {families[1]} and was {families[0]}: taken as all missing"
+    return current[column], ""
+
+
+def _shaped(predict: Predict, frame: pd.DataFrame) -> Floats:
     scores = np.asarray(predict(frame), dtype=np.float64)
     if scores.shape != (len(frame),):
         raise ValueError(
             f"predict gave shape {scores.shape} for {len(frame)} rows; one number a row is needed"
         )
+    return scores
+
+
+def _scores(predict: Predict, frame: pd.DataFrame) -> Floats:
+    scores = _shaped(predict, frame)
     if not np.isfinite(scores).all():
         bad = int((~np.isfinite(scores)).sum())
         raise ValueError(f"predict gave {bad} values that are NaN or infinite among {scores.size}")

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.evaluation import checks
 from holdfast.evaluation.bootstrap import ClusterBootstrap
-from holdfast.evaluation.weighted_mean import prepare_mean
+from holdfast.evaluation.weighted_mean import prepare_ratio
 from holdfast.monitoring.label_free import LabelFreeEstimate
 
 SHRINK = 20.0
@@ -102,8 +102,9 @@ def estimate_loss(
     users: ArrayLike,
     bootstrap: ClusterBootstrap,
     slices: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
 ) -> LabelFreeEstimate:
-    """Expected mean loss of a window, with an interval over its users; None without rows.
+    """Expected mean loss of a window, with an interval over its users; None without rows, or weight.
 
     The interval holds what the window's rows leave open. It does not hold the error of the model, nor concept
     drift.
@@ -114,13 +115,20 @@ def estimate_loss(
         users: integer code of each row's user, ``[N]``.
         bootstrap: of the interval.
         slices: as in ``fit_loss_model``.
+        weight: the chance that a row has an outcome at all, such as that it is opened, >= 0, ``[N]``; ones
+            when None.
     """
     expected = model.expected(predicted, slices=slices)
     if expected.size == 0:
         return LabelFreeEstimate("loss", None, None, None, None, None, 0, "no rows")
-    interval = bootstrap.intervals([prepare_mean(expected)], clusters=np.asarray(users))[0]
+    weights = checks.row_weights(weight, num_rows=expected.size)
+    if not weights.sum() > 0.0:
+        return LabelFreeEstimate("loss", None, None, None, None, None, expected.size, "no row has weight")
+    metric = prepare_ratio(weights * expected, weights)
+    interval = bootstrap.intervals([metric], clusters=np.asarray(users))[0]
+    mean = float(weights @ expected / weights.sum())
     return LabelFreeEstimate(
-        "loss", float(expected.mean()), interval.low, interval.high, None, None, expected.size, interval.note
+        "loss", mean, interval.low, interval.high, None, None, expected.size, interval.note
     )
 
 

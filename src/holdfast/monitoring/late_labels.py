@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.evaluation import checks
 from holdfast.monitoring.calibration_interval import share_ratio
 from holdfast.monitoring.finding import Finding, severity_of
+from holdfast.monitoring.realised_findings import impossible_values, log_ratio, with_half_an_event
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class LateLabels:
     Attributes:
         day: day of each row, ``[N]``.
         age: whole days since then that have been observed, 0 to the horizon, ``[N]``.
-        delay: days until it happened; a number beyond the horizon where it has not been seen to, ``[N]``.
+        delay: days until it happened, at least 1; a number beyond the horizon where it has not been seen to,
+            ``[N]``.
         horizon_days: H.
     """
 
@@ -52,8 +55,8 @@ def late_labels(day: ArrayLike, delay_days: ArrayLike, *, as_of_day: int, horizo
 
     Args:
         day: local day of each row, integers, ``[N]``; rows of ``as_of_day`` and later are refused.
-        delay_days: days from then until the outcome, >= 1; NaN where none was seen, ``[N]``. Outcomes that
-            lie in the future of ``as_of_day`` are not looked at.
+        delay_days: days from then until the outcome, >= 1, parts of a day counting as a whole one; NaN where
+            none was seen, ``[N]``. Outcomes that lie in the future of ``as_of_day`` are not looked at.
         as_of_day: the first day that has not been seen.
         horizon_days: H, at least 1.
 
@@ -74,7 +77,10 @@ def late_labels(day: ArrayLike, delay_days: ArrayLike, *, as_of_day: int, horizo
     if (raw < 1.0).any():
         raise ValueError(f"delay_days holds {float(np.nanmin(raw))}; an outcome comes at least 1 day later")
     age = np.clip(as_of_day - days - 1, 0, horizon_days)
-    delay = np.where(np.isnan(raw), horizon_days + 1, np.minimum(np.nan_to_num(raw), horizon_days + 1))
+    # Part of a day counts as a day: what came after 2.5 days had not been seen when 2 were over.
+    delay = np.ceil(
+        np.where(np.isnan(raw), horizon_days + 1, np.minimum(np.nan_to_num(raw), horizon_days + 1))
+    )
     return LateLabels(days, age, delay.astype(np.int64), horizon_days)
 
 
@@ -108,7 +114,7 @@ def fit_completion(labels: LateLabels) -> Completion:
     Source: Kaplan and Meier (1958).
     """
     ages = np.arange(1, labels.horizon_days + 1)
-    happened = labels.positive_so_far
+    happened = labels.positive_so_far & (labels.delay >= 1)
     # Seen to have it on day k; at risk on day k: old enough, and without it before.
     count = np.bincount(labels.delay[happened], minlength=labels.horizon_days + 1)[1:]
     at_risk = np.array([int(((labels.age >= k) & (labels.delay >= k)).sum()) for k in ages])
@@ -141,16 +147,18 @@ def late_label_table(
 
     Args:
         labels: ``[N]``.
-        predicted: probability that it happens within the horizon, ``[N]``.
+        predicted: probability that it happens within the horizon, ``[N]``. Rows in which it is none, or whose
+            delay is below 1, are left out and counted as ``impossible``.
         users: integer code of each row's user, ``[N]``.
         completion: of the reference.
         level: of the intervals, in (0, 1).
 
     Returns:
-        ``day, n, matured, known_share, rate, rate_expected, rate_expected_low, rate_expected_high, ratio,
-        low, high, p_value, note``. NaN, the missing value of tables, where nothing is known: never a zero.
+        ``day, age, n, impossible, matured, known_share, expected, rate, rate_expected, rate_expected_low,
+        rate_expected_high, ratio, low, high, p_value, note``. NaN, the missing value of tables, where
+        nothing is known: never a zero.
     """
-    p = checks.probabilities(predicted, name="predicted")
+    p = np.asarray(predicted, dtype=np.float64)
     checks.same_length(predicted=p, day=labels.day)
     if completion.share.size != labels.horizon_days + 1:
         raise ValueError(
@@ -160,19 +168,24 @@ def late_label_table(
     user = checks.codes(users, name="users", num_rows=p.size)
     share = completion.share[labels.age]
     positive = labels.positive_so_far
+    possible = np.isfinite(p) & (p >= 0.0) & (p <= 1.0) & (labels.delay >= 1)
     rows = []
     for day in np.unique(labels.day):
-        here = labels.day == day
+        whole = labels.day == day
+        here = whole & possible
         matured = here & labels.matured
-        seen = float(share[here][0])
+        seen = float(share[whole][0])
         row: dict[str, float | str] = {
             "day": int(day),
+            "age": int(labels.age[whole][0]),
             "n": int(here.sum()),
+            "impossible": int((whole & ~possible).sum()),
             "matured": int(matured.sum()),
             "known_share": seen,
             "rate": float(positive[matured].mean()) if matured.any() else math.nan,
         }
         names = (
+            "expected",
             "rate_expected",
             "rate_expected_low",
             "rate_expected_high",
@@ -185,9 +198,13 @@ def late_label_table(
         if seen == 0.0:
             rows.append({**row, "note": "nothing can be known of this day yet"})
             continue
+        if not here.any():
+            rows.append({**row, "note": "every row is impossible"})
+            continue
         expected = p[here] * seen
         found = share_ratio(expected, positive[here], users=user[here], level=level)
         mean = float(expected.mean())
+        row["expected"] = float(expected.sum())
         row["rate_expected"] = float(positive[here].mean()) / seen
         row["rate_expected_low"] = mean / found.high / seen if found.high else 0.0
         row["rate_expected_high"] = min(mean / found.low / seen, 1.0) if found.low else 1.0
@@ -196,31 +213,37 @@ def late_label_table(
             row[name] = math.nan if value is None else value
         note = "" if matured.any() else f"{seen:.0%} of the outcomes to come can have been seen"
         rows.append({**row, "note": "; ".join(part for part in (note, found.note) if part)})
-    columns = ["day", "n", "matured", "known_share", "rate", "rate_expected", "rate_expected_low"]
-    columns += ["rate_expected_high", "ratio", "low", "high", "p_value", "note"]
+    columns = ["day", "age", "n", "impossible", "matured", "known_share", "expected", "rate", "rate_expected"]
+    columns += ["rate_expected_low", "rate_expected_high", "ratio", "low", "high", "p_value", "note"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def late_label_findings(table: pd.DataFrame, *, head: str, zone: str = "UTC") -> list[Finding]:
-    """The table's days as findings: ``late_label_ratio``, and ``no_matured_rows`` where all is too young.
+    """The table's days as findings: ``late_label_ratio``, ``impossible_values``, and ``no_matured_rows``
+    where all is too young.
 
     Days of which nothing can be known yet give no finding of their own; the latter names how many there are.
+    Young days say after how many days they were read, as ``return [after 3 days]``: each age is as noisy as
+    its like, and is compared with ``late_label_history`` of that age.
     """
     found = []
     for row in table.to_dict("records"):
+        start = pd.Timestamp(int(row["day"]), unit="D").tz_localize(zone)
+        name = head if row["matured"] or not row["n"] else f"{head} [after {row['age']} days]"
+        where: dict[str, Any] = {"where": name, "place": "outcome", "start": start}
+        where["end"] = start + pd.DateOffset(days=1)
+        if row["impossible"]:
+            found.append(impossible_values(row["impossible"], row["n"] + row["impossible"], **where))
         if math.isnan(row["p_value"]):
             continue
-        start = pd.Timestamp(int(row["day"]), unit="D").tz_localize(zone)
-        effect = math.log(row["ratio"]) if row["ratio"] > 0.0 else None
-        ends = (row["low"], row["high"])
-        interval = (math.log(ends[0]), math.log(ends[1])) if min(ends) > 0.0 else None
+        effect, interval = log_ratio(
+            *(None if math.isnan(row[name]) else row[name] for name in ("ratio", "low", "high")),
+            otherwise=with_half_an_event(row["expected"]),
+        )
         found.append(
             Finding(
-                where=head,
+                **where,
                 kind="late_label_ratio",
-                place="outcome",
-                start=start,
-                end=start + pd.DateOffset(days=1),
                 statistic=None if math.isnan(row["ratio"]) else row["ratio"],
                 p_value=row["p_value"],
                 effect=effect,
@@ -237,6 +260,33 @@ def late_label_findings(table: pd.DataFrame, *, head: str, zone: str = "UTC") ->
         note = f"no row has matured on {len(table)} days; of {unknown} of them nothing can be known yet"
         found.append(Finding(where=head, kind="no_matured_rows", place="outcome", note=note))
     return found
+
+
+def late_label_history(
+    labels: LateLabels,
+    predicted: ArrayLike,
+    *,
+    users: ArrayLike,
+    completion: Completion,
+    head: str,
+    zone: str = "UTC",
+) -> list[Finding]:
+    """How young days of the reference would have looked, read at each age below the horizon.
+
+    For ``fit_finding_null``: days are good or bad for all users alike, and outcomes come faster on some than
+    on others, which no count of users knows. Arguments are of the reference, as in ``late_label_table``.
+    """
+    p, user = np.asarray(predicted, dtype=np.float64), np.asarray(users)
+    found = []
+    for age in range(1, labels.horizon_days):
+        old = labels.age >= age
+        if old.any():
+            read = LateLabels(
+                labels.day[old], np.full(int(old.sum()), age), labels.delay[old], labels.horizon_days
+            )
+            table = late_label_table(read, p[old], users=user[old], completion=completion)
+            found += late_label_findings(table, head=head, zone=zone)
+    return [each for each in found if each.kind == "late_label_ratio"]
 
 
 def num_days_unknown(labels: LateLabels) -> int:

@@ -50,7 +50,7 @@ def monitor_columns(
         detectors: ``default_detectors()`` where None.
         places: which columns are predictions or outcomes; the others are features.
         start: first moment of the window, for the findings.
-        end: its last moment.
+        end: the moment on which it ends, which is not of it; see ``Finding``.
 
     Returns:
         One row per column and detector that applies, and one for everything that is wrong with a column

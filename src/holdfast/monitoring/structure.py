@@ -25,10 +25,14 @@ STRUCTURAL_KINDS = (
     "became_constant",
     "no_longer_constant",
     "infinite_values",
+    "impossible_values",
+    "duplicate_rows",
+    "unplaced_rows",
     "new_categories",
     "not_compared",
 )
-"""The kinds of finding that come from here."""
+"""Findings that name what is wrong; ``impossible_values`` are found where outcomes are read, duplicate and
+unplaced rows where a log is, all others here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +113,13 @@ def _numeric_findings(
     if reference.num_finite > 1 and is_constant and not reference.is_constant:
         # Values that were nearly always this one, or a window of two rows, may be constant by chance.
         chance = _share_at(reference, float(values[0]) + (current.shift or 0.0)) ** len(values)
-        if chance < SEVERITY_LEVEL:
-            yield _about(pair, "became_constant", "large", f"all {len(values)} values are the same")
+        yield _about(
+            pair,
+            "became_constant",
+            "large" if chance < SEVERITY_LEVEL else "none",
+            f"all {len(values)} values are the same",
+            p_value=chance,
+        )
     if reference.is_constant and len(values) and reference.num_finite > 1:
         at_constant = int((current.num_upto(reference.knots) - current.num_below(reference.knots))[0])
         _, chance = share_test((0, reference.num_finite), (len(values) - at_constant, len(values)))
@@ -121,6 +130,7 @@ def _numeric_findings(
                 "large" if chance < SEVERITY_LEVEL else "none",
                 f"the reference is {reference.knots[0]:g} in every row, "
                 f"{len(values) - at_constant} of {len(values)} values are not",
+                p_value=chance,
             )
 
 
@@ -169,12 +179,15 @@ def _categorical_findings(
     )
 
 
-def _about(pair: ColumnPair, kind: str, severity: Severity, note: str) -> Finding:
+def _about(
+    pair: ColumnPair, kind: str, severity: Severity, note: str, *, p_value: float | None = None
+) -> Finding:
     return finding_about(
         pair,
         kind=kind,
         n_reference=pair.reference.num_rows,
         n_current=pair.current.num_rows,
+        p_value=p_value,
         severity=severity,
         note=note,
     )

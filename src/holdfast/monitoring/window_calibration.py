@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 
 from holdfast.core.arrays import Floats, Ints
 from holdfast.monitoring.finding import Finding
+from holdfast.monitoring.usual_findings import named_windows, usual_or_news
 from holdfast.monitoring.window_null import WindowNull, fit_window_null
 
 Signal = tuple[str, str]
@@ -27,6 +28,10 @@ DISTANCE_ORDER = {
 large ones
 speak for a change. All other findings are judged by their effect, on both sides."""
 
+REALISED = frozenset({"calibration_ratio", "reliability_slope", "late_label_ratio"})
+"""Kinds whose own p-value says whether predictions are wrong at all, by users. To be news they must be wrong,
+and not as they always were: the larger p-value counts."""
+
 Season = Literal["weekday", "none"]
 
 
@@ -42,6 +47,7 @@ class FindingNull:
         num_windows: reference windows.
         mean_sizes: mean rows of a reference window, one a signal.
         in_reference: whether the windows were part of what they were compared with.
+        named: in how many of them each named finding was made, without which it is no news.
     """
 
     signals: tuple[Signal, ...]
@@ -51,6 +57,7 @@ class FindingNull:
     num_windows: int
     mean_sizes: Floats
     in_reference: bool
+    named: Mapping[Signal, int] = field(default_factory=dict)
 
     def calibrated(self, findings: Sequence[Finding]) -> list[Finding]:
         """The findings, with p-values from the windows where there is such a null; others as they are."""
@@ -78,7 +85,8 @@ class FindingNull:
             p_values[:, chosen] = null.p_values(
                 values[:, chosen], season=season, widening=widening[:, chosen], alternative=side
             )
-        return [self._with(each, p_values, place, index) for each in findings]
+        usual = [usual_or_news(each, self.named, num_windows=self.num_windows) for each in findings]
+        return [self._with(each, p_values, place, index) for each in usual]
 
     def _with(
         self, finding: Finding, p_values: Floats, place: dict[pd.Timestamp, int], index: dict[Signal, int]
@@ -89,6 +97,8 @@ class FindingNull:
         p_value = float(p_values[place[finding.start], number])
         if np.isnan(p_value):
             return finding
+        if finding.kind in REALISED and finding.p_value is not None:
+            p_value = max(p_value, finding.p_value)
         quiet = p_value >= 0.05 and finding.severity != "broken"
         return replace(finding, p_value=p_value, severity="none" if quiet else finding.severity)
 
@@ -155,7 +165,8 @@ def fit_finding_null(
         if (distance == side).any()
     }
     sizes = np.array([column[column > 0].mean() if (column > 0).any() else 0.0 for column in size.T])
-    return FindingNull(signals, floors, nulls, season, len(starts), sizes, in_reference)
+    named = named_windows(reference)
+    return FindingNull(signals, floors, nulls, season, len(starts), sizes, in_reference, named)
 
 
 def _is_distance(signal: Signal) -> bool:

@@ -111,6 +111,70 @@ def test_values_that_cannot_be_used_are_findings_and_no_crash(watch, frame):
     assert {"editor_score", "topic"} <= {each["where"] for each in told["alarms"]}
 
 
+def test_rows_that_cannot_be_are_counted_and_the_rest_goes_on(watch, frame, tmp_path, capsys):
+    """A dwell below 0, a click of 2, a return before the visit, copies, and rows without a time."""
+    late = np.flatnonzero((frame["shown_at"] >= CHANGE).to_numpy())
+    opened = late[frame["dwell_seconds"].iloc[late].notna().to_numpy()]
+    back = late[frame["next_visit_at"].iloc[late].notna().to_numpy()]
+    frame["click"] = frame["click"].astype(int)
+    frame.loc[opened[0], "dwell_seconds"] = -0.1
+    frame.loc[late[5], "click"] = 2
+    frame.loc[back[0], "next_visit_at"] = frame.loc[back[0], "shown_at"] - pd.Timedelta(3, "D")
+    untimed = frame.iloc[[late[7]]].assign(shown_at=pd.NaT, request_id="without a time")
+    frame["request_id"] = frame["request_id"].astype(str)
+    spoiled = pd.concat([frame, frame.iloc[late[9:11]], untimed], ignore_index=True)
+    code, told = watch(spoiled, "rate=0.001")
+    assert (code, told["action"]) == (3, "watch")
+    assert kinds(told, "dwell") == kinds(told, "click") == kinds(told, "retention") == {"impossible_values"}
+    assert kinds(told, "request_id") == {"duplicate_rows"}
+    assert kinds(told, "shown_at") == {"unplaced_rows"}
+    assert {"dwell", "click", "retention", "request_id", "shown_at"} == {
+        reason.split(":")[0] for reason in told["reasons"]
+    }
+    assert {each["head"] for each in told["calibration"]} == {"click", "dwell", "retention"}
+    page = (tmp_path / "out" / "monitor.html").read_text()
+    said = capsys.readouterr().out
+    for words in ("impossible_values", "duplicate_rows"):
+        assert words in page and words in said
+
+
+def test_all_clicks_gone_is_an_alarm_that_asks_whether_they_are_still_logged(watch, frame):
+    late = (frame["shown_at"] >= CHANGE).to_numpy()
+    frame["click"] = frame["click"].astype(bool) & ~late
+    frame["dwell_seconds"] = frame["dwell_seconds"].where(~late)
+    code, told = watch(frame)
+    assert (code, told["action"]) == (3, "repair")
+    alarms = [each for each in told["alarms"] if each["where"] == "click"]
+    assert [each["start"][:10] for each in alarms] == ["2025-02-05", "2025-02-06", "2025-02-07"]
+    for alarm in alarms:
+        assert alarm["harmful"] and 0.0 < alarm["p_value"] < 0.01
+        assert alarm["effect"] > alarm["effect_low"] > 0.0 and alarm["effect_high"] is None
+        assert "still logged" in alarm["next_step"]
+
+
+def test_days_on_which_nobody_knows_of_clicks_are_named(watch, frame):
+    late = (frame["shown_at"] >= CHANGE).to_numpy()
+    frame["click"] = frame["click"].astype("boolean").mask(pd.Series(late))
+    _, told = watch(frame)
+    found = [each for each in told["alarms"] if each["where"] == "click"]
+    assert {each["kind"] for each in found} == {"all_missing"}
+    assert len(found) == 3
+
+
+def test_calibration_error_and_the_expected_loss_of_dwell_are_told(watch, frame, tmp_path):
+    _, told = watch(frame, "rate=0.001")
+    whole = [each for each in told["calibration"] if each["head"] == "click" and each["slice"] == "all"]
+    assert all(each["ece_null_low"] <= each["ece_null_high"] for each in whole)
+    assert all(each["ece_excess"] < each["ece"] for each in whole)
+    loss = [each for each in told["label_free"] if each["metric"] == "absolute_error"]
+    assert len(loss) == len(told["windows"])
+    assert {each["head"] for each in loss} == {"dwell"}
+    # Within a factor: rows of each day are few.
+    assert all(0.5 < each["estimate"] / each["realised"] < 2.0 for each in loss if each["n_known"] > 10)
+    page = (tmp_path / "out" / "monitor.html").read_text()
+    assert "Less noise" in page and "Absolute error expected" in page
+
+
 def test_an_empty_day_and_a_day_of_one_row_have_names(watch, frame):
     day = frame["shown_at"].dt.floor("D")
     empty, single = pd.Timestamp("2025-02-05", tz="UTC"), pd.Timestamp("2025-02-06", tz="UTC")
@@ -169,6 +233,7 @@ def test_a_log_without_a_time_is_refused(watch, frame, capsys):
         (["reference=RUN", "log=nowhere"], "there is no log at nowhere"),
         (["reference=nowhere", "log=x"], "there is no folder nowhere"),
         (["reference=RUN", "log=x", "rate=2"], "rate is 2"),
+        (["reference=RUN", "log=x", "looks=0"], "looks is 0"),
         (["reference=RUN", "log=x", "window=1h"], "window is '1h'"),
         (["reference=RUN", "log=x", "start=2025-02-30"], "no day of the calendar"),
         (["reference=RUN", "log=x", "colour=red"], "no setting 'colour'"),

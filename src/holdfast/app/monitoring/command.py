@@ -24,6 +24,7 @@ leaves monitor.json, monitor.html and tables in a folder.
   start=, end=     first day, and the day after the last   control=bh     or holm, sequential, none
   slices=[market]  features to tell calibration by     ignore=[...]   columns that are not compared
   season=weekday   or none                             tolerance=0.05 relative harm that is tolerated
+  looks=2          windows in a row, or columns and heads in one, that ask for training
 
 The exit code is 0 where nothing is the matter, 3 where there is an alarm, 4 where the model should be trained
 again; 2 for a mistake of yours, 1 for a defect of ours. docs/monitoring.md tells the rest."""

@@ -11,6 +11,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from holdfast.app.monitoring.label_free_table import ABSOLUTE_ERROR
 from holdfast.app.report.plots import FULL_WIDTH, figure_of
 from holdfast.app.report.svg import MUTED, SERIES, STYLE
 from holdfast.monitoring.calibration import ALL
@@ -52,22 +53,29 @@ def calibration_by_day(table: pd.DataFrame, late: pd.DataFrame) -> Figure | None
 
 
 def label_free_by_day(table: pd.DataFrame) -> Figure | None:
-    """The AUC that predictions expect, the range for the realised one, and the realised; None without any."""
-    table = table[(table["metric"] == "auc")].dropna(subset=["estimate"]) if len(table) else table
-    heads = list(dict.fromkeys(table["head"])) if len(table) else []
+    """What predictions expect of themselves, a panel a head, beside what was realised; None without any.
+
+    AUC with the range for the realised one, and dwell's absolute error with its interval.
+    """
+    if table.empty:
+        return None
+    shown = table[table["metric"].isin(["auc", ABSOLUTE_ERROR])].dropna(subset=["estimate"])
+    heads = list(dict.fromkeys(zip(shown["head"], shown["metric"], strict=True)))
     if not heads:
         return None
     with mpl.rc_context(STYLE):
         figure = figure_of(FULL_WIDTH, 220)
         panels = figure.subplots(1, len(heads), squeeze=False)[0]
-        for panel, head in zip(panels, heads, strict=True):
-            part = table[table["head"] == head].astype({"realised": float})
+        for panel, (head, metric) in zip(panels, heads, strict=True):
+            of_head = (shown["head"] == head) & (shown["metric"] == metric)
+            part = shown[of_head].astype({"realised": float})
+            ends = ("realised_low", "realised_high") if metric == "auc" else ("low", "high")
+            low, high = (part[name].to_numpy(dtype=float) for name in ends)
             day = _dates(part["day"])
-            low, high = (part[name].to_numpy(dtype=float) for name in ("realised_low", "realised_high"))
             panel.fill_between(day, low, high, color=SERIES[0], alpha=0.18, linewidth=0)
             panel.plot(day, part["estimate"], color=SERIES[0], label="estimated")
             panel.plot(day, part["realised"], "o", color=SERIES[1], markersize=5, label="realised")
-            panel.set_title(f"{head}: AUC")
+            panel.set_title(f"{head}: AUC" if metric == "auc" else f"{head}: absolute error, s")
             _days(panel)
         panels[0].legend(loc="best")
     return figure

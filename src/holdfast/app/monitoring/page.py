@@ -11,7 +11,8 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from holdfast.app.monitoring import figures
-from holdfast.app.monitoring.sayings import VERDICTS, counted
+from holdfast.app.monitoring.realised_lines import calibration_lines, loss_lines
+from holdfast.app.monitoring.sayings import counted, verdict
 from holdfast.app.monitoring.strip import alarm_lines, heat_strip
 from holdfast.app.report import numerals
 from holdfast.app.report.content import Tone
@@ -52,12 +53,14 @@ def monitor_view(told: Mapping[str, Any], findings: Sequence[Finding]) -> dict[s
     free = pd.DataFrame(told["label_free"])
     return {
         "told": told,
-        "verdict": VERDICTS[told["action"]],
+        "verdict": verdict(told),
         "tone": TONES[told["action"]],
         "counted": counted(told),
         "strip": heat_strip(told, findings),
         "alarms": alarm_lines(told["alarms"]),
         "named": _named(told["named_findings"]),
+        "errors": calibration_lines(told["calibration"]),
+        "losses": loss_lines(told["label_free"]),
         "calibration": _svg(figures.calibration_by_day(calibration, late), "calibration by day and head"),
         "label_free": _svg(figures.label_free_by_day(free), "label-free estimates beside realised figures"),
     }
@@ -89,9 +92,18 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         loader=FunctionLoader(lambda name: here.joinpath(name).read_text(encoding="utf-8")),
     )
-    environment.filters |= {"number": numerals.number, "percent": numerals.percent, "day": _day}
+    environment.filters |= {
+        "number": numerals.number,
+        "percent": numerals.percent,
+        "day": _day,
+        "date": _date,
+    }
     return environment
 
 
 def _day(value: Any) -> str:
     return numerals.NOTHING if value is None else str(value)[:10]
+
+
+def _date(day: int) -> str:
+    return str(pd.Timestamp(day, unit="D").date())

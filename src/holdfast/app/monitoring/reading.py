@@ -22,6 +22,7 @@ from holdfast.data.history import TrailingHistory
 from holdfast.data.log import LOG_FILE, OBSERVED_FILE, VISITS_FILE, Log
 from holdfast.monitoring.column_kinds import family_of
 from holdfast.monitoring.finding import Finding
+from holdfast.monitoring.realised_findings import impossible_values
 
 OUTCOME_FAMILIES = {
     "click": ("boolean", "number", "empty"),
@@ -62,15 +63,17 @@ def read_parquet_log(path: Path, card: DatasetCard, *, inputs: Collection[str]) 
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"cannot read {path} as Parquet ({error}); copy it again") from error
     check_placed(frame, where=f"at {path}")
-    frame = frame[frame["shown_at"].notna()]
+    frame, unfit = _placed_once(frame)
     frame["shown_at"] = frame["shown_at"].dt.tz_convert("UTC").dt.as_unit("us")
     frame = frame.sort_values("shown_at", kind="stable").reset_index(drop=True)
     frame, found = without_unreadable(frame)
-    return Log(frame, card, _observed_until(path, frame)), found
+    return Log(frame, card, _observed_until(path, frame)), [*unfit, *found]
 
 
 def without_unreadable(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    """The frame without outcome columns of another type, and a finding for each of them."""
+    """The frame without outcome columns of another type and without clicks that are neither 0 nor 1, and a
+    finding for each of them.
+    """
     found = []
     for name, families in OUTCOME_FAMILIES.items():
         if name not in frame:
@@ -78,7 +81,11 @@ def without_unreadable(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]
         family = family_of(frame[name])
         if family == "moment" and not isinstance(frame[name].dtype, pd.DatetimeTZDtype):
             family = "other"
-        if family in families and (name != "click" or _zero_or_one(frame[name])):
+        if family in families and name != "click":
+            continue
+        if family in families:
+            frame, wrong = _possible_clicks(frame)
+            found += wrong
             continue
         note = f"{frame[name].dtype} where {' or '.join(families[:-1] or families)} is due: left out"
         found.append(
@@ -117,9 +124,37 @@ def with_history(log: Log, history: TrailingHistory, *, inputs: Sequence[str]) -
     return replace(log, frame=frame), []
 
 
-def _zero_or_one(column: pd.Series) -> bool:
-    values = column.dropna()
-    return bool(values.astype("float64").isin([0.0, 1.0]).all())
+def _placed_once(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    """Rows that have a time, and findings on those without one and on those that are there twice."""
+    found = []
+    without = int(frame["shown_at"].isna().sum())
+    if without:
+        found.append(
+            impossible_values(
+                without, len(frame), kind="unplaced_rows", note="have no time: left out", where="shown_at"
+            )
+        )
+    frame = frame[frame["shown_at"].notna()]
+    if {"request_id", "slot"} <= set(frame.columns):
+        key = frame[["request_id", "slot"]]
+        copies = int((key.notna().all(axis=1) & key.duplicated()).sum())
+        if copies:
+            note = "have the request_id and slot of an earlier one"
+            found.append(
+                impossible_values(copies, len(frame), kind="duplicate_rows", note=note, where="request_id")
+            )
+    return frame, [replace(each, place="frame") for each in found]
+
+
+def _possible_clicks(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    """Clicks other than 0 and 1 left unknown, and how many there are."""
+    clicks = frame["click"].astype("Float64")
+    wrong = (clicks.notna() & ~clicks.isin([0.0, 1.0])).to_numpy(dtype=bool)
+    if not wrong.any():
+        return frame, []
+    frame = frame.assign(click=clicks.mask(pd.Series(wrong, index=frame.index)))
+    count = int(wrong.sum())
+    return frame, [impossible_values(count, len(frame), where="click", place="outcome")]
 
 
 def _shards(path: Path) -> list[Path]:

@@ -47,6 +47,7 @@ def result(watched: Watched, settings: MonitorSettings, about: Mapping[str, Any]
         "num_findings": len(watched.findings),
         "num_alarms": watched.trigger.num_alarms,
         "num_harmless": watched.trigger.num_harmless,
+        "num_unconfirmed": watched.trigger.num_unconfirmed,
         "days_not_matured": unknown,
         "settings": dict(settings.__dict__),
         **about,

@@ -13,12 +13,24 @@ VERDICTS = {
 }
 
 
+UNCONFIRMED = (
+    "Something has moved, harmfully, and was not seen often enough yet: look again with the next window"
+)
+
+
+def verdict(made: Mapping[str, Any]) -> str:
+    """The action in words."""
+    if made["action"] == "watch" and made.get("num_unconfirmed"):
+        return UNCONFIRMED
+    return VERDICTS[made["action"]]
+
+
 def lines(made: Mapping[str, Any]) -> Iterator[str]:
     """A few lines for the terminal, of what ``results.result`` gives."""
     days = made["windows"]
     span = f"{days[0]['start'][:10]} to {days[-1]['end'][:10]}" if days else "no whole window"
     yield f"{len(days)} windows, {span}: {sum(day['rows'] for day in days):,} rows"
-    yield f"{VERDICTS[made['action']]} ({counted(made)})"
+    yield f"{verdict(made)} ({counted(made)})"
     yield from made["reasons"][:3]
     if len(made["reasons"]) > 3:
         yield f"and {len(made['reasons']) - 3} more, in the page"

@@ -161,9 +161,9 @@ class Watcher:
         age = follow_up_days(log, horizon_days=self.horizon_days)
         delay = np.where(found.event, found.value, self.horizon_days + 1).astype(np.int64)
         matured = age >= self.horizon_days
-        yield Outcome(
-            predicted, found.event.astype(np.float64), matured, np.asarray(age), delay, self.horizon_days
-        )
+        # A return on the day itself, or before it, cannot be: no outcome, and one that is known to be none.
+        returned = np.where(found.event & (delay < 1), np.nan, found.event.astype(np.float64))
+        yield Outcome(predicted, returned, matured, np.asarray(age), delay, self.horizon_days)
 
     def _readable(self, rows: pd.DataFrame) -> pd.DataFrame:
         columns = {}

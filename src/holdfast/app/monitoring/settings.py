@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from holdfast.monitoring.alarm_control import Control, check_control, check_rate
+from holdfast.monitoring.retraining import LOOKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,8 @@ class MonitorSettings:
         control: ``bh``, ``holm``, ``sequential`` or ``none``; see docs/monitoring.md.
         season: ``weekday`` compares like weekdays with like where the reference has two of each; ``none``.
         tolerance: relative harm that is tolerated, >= 0.
+        looks: windows in a row, or columns and heads in one, in which a change must be harmful before it asks
+            for training, at least 1.
         slices: features by whose values calibration is told; None for those with at most eight values.
         ignore: columns that are not compared.
         harm_rows: rows of the reference on which an alarm's harm is estimated, at least 10.
@@ -36,6 +39,7 @@ class MonitorSettings:
     control: Control = "bh"
     season: Literal["weekday", "none"] = "weekday"
     tolerance: float = 0.05
+    looks: int = LOOKS
     slices: list[str] | None = None
     ignore: list[str] = field(default_factory=list)
     harm_rows: int = 500
@@ -49,6 +53,8 @@ class MonitorSettings:
             raise ValueError(f"season is {self.season!r}; choose weekday or none")
         if self.tolerance < 0.0:
             raise ValueError(f"tolerance is {self.tolerance}; it must be at least 0")
+        if self.looks < 1:
+            raise ValueError(f"looks is {self.looks}; it must be at least 1, which acts on the first window")
         if self.harm_rows < 10:
             raise ValueError(f"harm_rows is {self.harm_rows}; at least 10 rows are needed")
         for name in ("start", "end"):

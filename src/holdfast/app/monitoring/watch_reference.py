@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from holdfast.app.monitoring.dwell_loss import DwellLoss, fit_dwell_loss, possible
 from holdfast.app.monitoring.news import KIND, natural_news
 from holdfast.app.monitoring.scored_rows import ScoredRows
 from holdfast.app.monitoring.windows import (
     calibration_findings,
     calibration_table,
     column_findings,
+    late_history,
     windows_of,
 )
 from holdfast.core.errors import UserError
@@ -49,6 +51,7 @@ class WatchReference:
         completion: how fast returns come in; None where the reference is too short to tell.
         slices: features of few values.
         last_day: its last local day, counted from 1970-01-01.
+        dwell_loss: how far dwell was predicted off; None where no dwell was known.
     """
 
     columns: Reference
@@ -58,6 +61,7 @@ class WatchReference:
     completion: Completion | None
     slices: list[str]
     last_day: int
+    dwell_loss: DwellLoss | None = None
 
     def without(self, ignored: Sequence[str]) -> WatchReference:
         """The same, with some columns left out of all comparisons; they stay in the sample for the model."""
@@ -105,14 +109,27 @@ def make_watch_reference(rows: ScoredRows, *, categorical: Sequence[str], zone: 
     told = {each.where for each in news}
     findings = [each for each in findings if each.kind != KIND or each.where not in told] + news
     findings += calibration_findings(calibration_table(rows, windows, slices), windows)
+    completion = _completion(rows)
+    if completion is not None:
+        findings += late_history(rows, completion, zone)
     calibrations = {}
     for head, outcome in rows.outcomes.items():
-        observed = outcome.observed[outcome.known]
+        known = (
+            possible(outcome.predicted, share=True) & outcome.known & np.isin(outcome.observed, (0.0, 1.0))
+        )
+        observed = outcome.observed[known]
         if head != "dwell" and 0.0 < observed.sum() < observed.size:
-            calibrations[head] = _thinned(fit_isotonic(outcome.predicted[outcome.known], observed))
+            calibrations[head] = _thinned(fit_isotonic(outcome.predicted[known], observed))
     usual = {str(name): float(rows.predictions[name].mean()) for name in rows.predictions}
     return WatchReference(
-        columns, findings, usual, calibrations, _completion(rows), slices, int(rows.day.max())
+        columns,
+        findings,
+        usual,
+        calibrations,
+        completion,
+        slices,
+        int(rows.day.max()),
+        fit_dwell_loss(rows),
     )
 
 
@@ -134,6 +151,7 @@ def save_watch_reference(reference: WatchReference, folder: Path) -> None:
             "completion": None
             if completion is None
             else {**completion.__dict__, "share": completion.share.tolist()},
+            "dwell_loss": None if reference.dwell_loss is None else reference.dwell_loss.as_plain(),
             "slices": reference.slices,
             "last_day": reference.last_day,
         },
@@ -156,7 +174,8 @@ def load_watch_reference(folder: Path) -> WatchReference:
         raise UserError(
             f"{folder} has format {told['format']}; this holdfast reads 1: install the one that wrote it"
         )
-    found = told["completion"]
+    # References of before there was an estimate of it have none.
+    found, loss = told["completion"], told.get("dwell_loss")
     return WatchReference(
         columns=load_reference(folder / COLUMNS_FOLDER),
         findings=findings_of(pd.read_parquet(folder / FINDINGS_FILE)),
@@ -168,6 +187,7 @@ def load_watch_reference(folder: Path) -> WatchReference:
         completion=None if found is None else Completion(**{**found, "share": np.array(found["share"])}),
         slices=told["slices"],
         last_day=told["last_day"],
+        dwell_loss=None if loss is None else DwellLoss.from_plain(loss),
     )
 
 

@@ -19,6 +19,7 @@ from holdfast.app.monitoring.windows import (
     column_findings,
     late_findings,
     late_table,
+    unknown_clicks,
 )
 from holdfast.core.arrays import Floats
 from holdfast.monitoring.alarms import Alarm, RetrainingTrigger, raise_alarms, retraining_trigger
@@ -26,7 +27,7 @@ from holdfast.monitoring.finding import Finding
 from holdfast.monitoring.harm import Harm, HarmEstimator
 from holdfast.monitoring.window_calibration import FindingNull, fit_finding_null
 
-REHEARSALS = 50
+REHEARSALS, NULL_DRAWS = 50, 40
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,9 @@ def watch(
     if not windows:
         # Without rows nothing is known of any column, and there is one thing to say.
         raw = [each for each in column_findings(compared.columns, rows, None) if each.where == "*"]
-    calibration = calibration_table(rows, windows, slices)
+    calibration = calibration_table(rows, windows, slices, null_draws=NULL_DRAWS)
     raw += calibration_findings(calibration, windows)
+    raw += unknown_clicks(rows, windows)
     late = pd.DataFrame()
     warnings = []
     for head, outcome in rows.outcomes.items():
@@ -97,7 +99,9 @@ def watch(
             warnings.append(f"days on which no {head} has matured are not judged: the reference is too short")
             continue
         late = late_table(outcome, rows, windows, reference.completion).assign(head=head)
-        raw += late_findings(late, head, windows[0].zone)
+        # Rows that cannot be are told once, with the calibration of all windows.
+        found_late = late_findings(late, head, windows[0].zone)
+        raw += [each for each in found_late if each.kind != "impossible_values"]
     null, why = _null(compared, settings)
     warnings += why
     findings = raw if null is None else _judged(raw, null)
@@ -105,17 +109,24 @@ def watch(
         watcher, reference, rows, dict(zip([w.window.start for w in windows], places, strict=True)), settings
     )
     alarms = raise_alarms(
-        findings, rate=settings.rate, control=settings.control, harm_of=harm, tolerance=settings.tolerance
+        findings,
+        rate=settings.rate,
+        control=settings.control,
+        harm_of=harm,
+        used=list(watcher.inputs),
+        tolerance=settings.tolerance,
     )
     return Watched(
         windows=windows,
         rows=[int(here.sum()) for here in places],
         findings=findings,
         alarms=alarms,
-        trigger=retraining_trigger(alarms),
+        trigger=retraining_trigger(alarms, looks=settings.looks),
         calibration=calibration,
         late=late,
-        label_free=label_free_table(rows, list(zip(windows, places, strict=True)), reference.calibrations),
+        label_free=label_free_table(
+            rows, list(zip(windows, places, strict=True)), reference.calibrations, reference.dwell_loss
+        ),
         warnings=warnings,
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,13 @@ from holdfast.app.monitoring.scored_rows import Outcome, ScoredRows
 from holdfast.core.arrays import Bools, Ints
 from holdfast.monitoring.calibration import CalibrationWatch
 from holdfast.monitoring.finding import Finding
-from holdfast.monitoring.late_labels import Completion, LateLabels, late_label_findings, late_label_table
+from holdfast.monitoring.late_labels import (
+    Completion,
+    LateLabels,
+    late_label_findings,
+    late_label_history,
+    late_label_table,
+)
 from holdfast.monitoring.monitoring_columns import find_in_columns
 from holdfast.monitoring.pair import Place
 from holdfast.monitoring.reference import Reference
@@ -64,10 +71,19 @@ def column_findings(reference: Reference, rows: ScoredRows, window: Window | Non
     return list(find_in_columns(reference, rows.watched(), places=places, window=window))
 
 
-def calibration_table(rows: ScoredRows, windows: Sequence[Days], slices: Sequence[str]) -> pd.DataFrame:
-    """Predicted over observed by head, window and slice; see ``CalibrationWatch.table``."""
+def calibration_table(
+    rows: ScoredRows, windows: Sequence[Days], slices: Sequence[str], *, null_draws: int = 0
+) -> pd.DataFrame:
+    """Predicted over observed by head, window and slice; see ``CalibrationWatch.table``.
+
+    Args:
+        rows: of the windows.
+        windows: in order of time.
+        slices: features by whose values it is told.
+        null_draws: for the calibration error of all rows of a window; 0 leaves it out.
+    """
     parts = [
-        _watch_of(head)
+        _watch_of(head, null_draws=null_draws)
         .table(
             outcome.predicted,
             outcome.observed,
@@ -90,8 +106,32 @@ def calibration_findings(table: pd.DataFrame, windows: Sequence[Days]) -> Iterat
         return
     for head, part in table.groupby("head", sort=False):
         watch = _watch_of(str(head))
-        for finding in watch.findings(part[part["n"] > 0], zone=windows[0].zone):
+        told = part[part["n"] + part["impossible"] > 0]
+        for finding in watch.findings(told, zone=windows[0].zone):
             yield _in_window(finding, windows[0])
+
+
+def unknown_clicks(rows: ScoredRows, windows: Sequence[Days]) -> Iterator[Finding]:
+    """Windows with rows of which nobody says whether they were clicked, which is known at once if ever.
+
+    Other outcomes may be unknown everywhere: nothing was opened, or all is too young.
+    """
+    if "click" not in rows.outcomes:
+        return
+    known = rows.outcomes["click"].known
+    for window in windows:
+        here = window.holds(rows.day)
+        if here.any() and not known[here].any():
+            yield Finding(
+                where="click",
+                kind="all_missing",
+                place="outcome",
+                start=window.window.start,
+                end=window.window.end,
+                n_current=int(here.sum()),
+                severity="broken",
+                note=f"whether they were clicked is known of none of {int(here.sum())} rows",
+            )
 
 
 def late_table(
@@ -109,6 +149,18 @@ def late_findings(table: pd.DataFrame, head: str, zone: str) -> list[Finding]:
     return late_label_findings(young, head=head, zone=zone) if len(young) else []
 
 
+def late_history(rows: ScoredRows, completion: Completion, zone: str) -> list[Finding]:
+    """How the reference's days would have looked while they were young; see ``late_label_history``."""
+    found = []
+    for head, outcome in rows.outcomes.items():
+        if outcome.age is not None and outcome.delay is not None:
+            labels = LateLabels(rows.day, outcome.age, outcome.delay, outcome.horizon_days)
+            found += late_label_history(
+                labels, outcome.predicted, users=rows.user, completion=completion, head=head, zone=zone
+            )
+    return found
+
+
 def window_code(day: Ints, windows: Sequence[Days]) -> Ints:
     """The first day of each row's window, ``[N]``."""
     first, num_days = windows[0].first, windows[0].num_days
@@ -121,9 +173,10 @@ def _in_window(finding: Finding, like: Days) -> Finding:
     return replace(finding, end=finding.start + pd.DateOffset(days=like.num_days))
 
 
-def _watch_of(head: str) -> CalibrationWatch:
-    # The null of the calibration error is drawn for every slice of every day: too slow to watch with.
-    return CalibrationWatch(head=head, outcome="amount" if head == "dwell" else "share", null_draws=0)
+def _watch_of(head: str, *, null_draws: int = 0) -> CalibrationWatch:
+    # Slices would cost as much again as all rows do, each.
+    outcome: Literal["share", "amount"] = "amount" if head == "dwell" else "share"
+    return CalibrationWatch(head=head, outcome=outcome, null_draws=null_draws, slice_nulls=False)
 
 
 def _told_apart(column: pd.Series) -> pd.Series:
