@@ -79,7 +79,7 @@ def test_the_market_is_in_no_window_and_judged_apart(judged):
 
 
 def test_what_was_learned_is_wrong_there_and_the_reference_says_so_exactly(judged):
-    table = pd.read_parquet(judged[0] / "tables" / "stress_natural.parquet")
+    table = pd.read_parquet(judged[0] / "tables" / "stress_quick_natural.parquet")
     auc = table[table["metric"] == "click/auc"].set_index("window")
     assert list(auc.index) == ["as in training", "market=b", "market=c", "all held out"]
     # Item means put odd ids first, which is wrong for every pair elsewhere.
@@ -98,7 +98,7 @@ def test_what_was_learned_is_wrong_there_and_the_reference_says_so_exactly(judge
 def test_metrics_and_report_name_it_beside_the_clean_value(judged):
     folder, _ = judged
     found = json.loads((folder / "metrics.json").read_text())
-    there = found["stress/natural/market=b/click/auc"]
+    there = found["stress_quick/natural/market=b/click/auc"]
     assert there["clean"] == found["stress/clean/click/auc"]["value"]
     assert there["reference"] == 0.0
     page = (folder / "report.html").read_text()
@@ -109,7 +109,7 @@ def test_metrics_and_report_name_it_beside_the_clean_value(judged):
 def test_a_run_without_it_has_an_empty_table_and_no_section(root, command, tmp_path):
     done = command("run", *WORDS, f"data.root={root}", "trainer.max_epochs=1", f"run_dir={tmp_path / 'r'}")
     assert done.code == 0, done.err
-    assert len(pd.read_parquet(tmp_path / "r" / "tables" / "stress_natural.parquet")) == 0
+    assert len(pd.read_parquet(tmp_path / "r" / "tables" / "stress_quick_natural.parquet")) == 0
     assert "Drift that nobody made" not in (tmp_path / "r" / "report.html").read_text()
 
 

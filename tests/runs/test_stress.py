@@ -102,7 +102,7 @@ def test_tables_days_slices_report_and_cost(stressed):
 
 
 def test_every_rung_says_how_strong_it_came_out(stressed):
-    table = pd.read_parquet(stressed.tables / "stress_strength.parquet").set_index(["injector", "severity"])
+    table = pd.read_parquet(stressed.tables / "stress_quick_strength.parquet").set_index(["injector", "severity"])
     assert len(table) == 6
     missing, remix, world = "missing_at_random", "segment_remix", "world_clickbait_fatigue"
     assert table.loc[(missing, 5), "domain_auc"] >= table.loc[(missing, 3), "domain_auc"] > 0.7
@@ -124,12 +124,12 @@ def test_strength_can_be_switched_off_and_asked_for_later(copied, command):
     done = command(*words, "stress.strength_rows=0")
     assert done.code == 0, done.err
     assert "how strong" not in done.out
-    table = pd.read_parquet(copied.tables / "stress_strength.parquet")
+    table = pd.read_parquet(copied.tables / "stress_quick_strength.parquet")
     assert table["domain_auc"].isna().all()
     assert table["note"].tolist() == ["not measured: stress.strength_rows is 0"]
     asked = command(*words)
     assert "1 scenarios: " in asked.out
-    assert pd.read_parquet(copied.tables / "stress_strength.parquet")["domain_auc"].notna().all()
+    assert pd.read_parquet(copied.tables / "stress_quick_strength.parquet")["domain_auc"].notna().all()
     assert "1 scenarios, 1 of them there already" in command(*words, "stress.strength_rows=0").out
 
 

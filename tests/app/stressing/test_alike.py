@@ -153,7 +153,7 @@ def test_other_metrics_want_one_log_and_one_window(make_run):
         folder = RunFolder(run).prepared
         folder.mkdir()
         # Another train window is another model, not another yardstick.
-        bounds = {name: {"window": {"start": day}} for name, day in windows.items()}
+        bounds = {name: {"window": {"start": day}, "rows": 10} for name, day in windows.items()}
         bounds["train"]["window"]["start"] = str(place)
         if place:
             bounds["test"]["window"]["start"] = "4"
