@@ -1,0 +1,115 @@
+"""What a ranker's order is worth by the world's truth, and when that falls.
+
+N rows, Q requests, K slots, T days.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from holdfast.core.arrays import Floats, Ints
+
+DWELL_SPREAD = 1.0
+"""Standard deviation of log seconds in the default world."""
+AVERAGED_DAYS = 3
+TOLERANCE = 0.05
+
+
+def expected_seconds(log_mean: Floats, content_seconds: Floats) -> Floats:
+    r"""Mean of :math:`\min(D, L)` for a log-normal D, in seconds, ``[N]``.
+
+    .. math:: e^{\mu + \sigma^2 / 2} \Phi(z - \sigma) + L (1 - \Phi(z)), \qquad z = (\log L - \mu) / \sigma
+    """
+    z = (np.log(content_seconds) - log_mean) / DWELL_SPREAD
+    inside = np.exp(log_mean + DWELL_SPREAD**2 / 2.0) * norm.cdf(z - DWELL_SPREAD)
+    return np.asarray(inside + content_seconds * norm.sf(z))
+
+
+def seconds_if_looked_at(frame: pd.DataFrame, truth: pd.DataFrame, *, look: Floats) -> Floats:
+    """Expected seconds of each row of a log once it is looked at, whatever its slot, ``[N]``.
+
+    Args:
+        frame: the log, with ``slot`` and ``content_seconds``.
+        truth: of its impressions.
+        look: chance that a slot is looked at, ``[K]``.
+    """
+    liking = truth["click_probability"].to_numpy() / look[frame["slot"].to_numpy()]
+    return np.asarray(
+        liking * expected_seconds(truth["dwell_log_mean"].to_numpy(), frame["content_seconds"].to_numpy())
+    )
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a ranker's order is worth, day by day.
+
+    Attributes:
+        gained: seconds over a random order, of all requests, ``[T]``.
+        possible: the same of the best order, ``[T]``.
+        requests: how many there were, ``[T]``.
+    """
+
+    gained: Floats
+    possible: Floats
+    requests: Floats
+
+    def a_request(self, first: int, end: int | None = None) -> float:
+        """Seconds gained a request over some days; NaN where nobody came."""
+        chosen = slice(first, end)
+        number = float(self.requests[chosen].sum())
+        return float(self.gained[chosen].sum()) / number if number else math.nan
+
+    def skill(self, first: int) -> float:
+        """Share of what can be gained that is, from a day on."""
+        return float(self.gained[first:].sum() / self.possible[first:].sum())
+
+
+def worth_by_day(seconds: Floats, score: Floats, request_day: Ints, *, look: Floats, num_days: int) -> Worth:
+    """What each day's order gains over chance, and what the best order would.
+
+    Args:
+        seconds: true worth of the items of each request, ``[Q, K]``.
+        score: by which the ranker orders them, ``[Q, K]``.
+        request_day: day of each request, ``[Q]``.
+        look: chance that a slot is looked at, ``[K]``.
+        num_days: T.
+    """
+    chance = seconds.mean(axis=1) * look.sum()
+    order = np.argsort(-score, axis=1, kind="stable")
+    gained = np.take_along_axis(seconds, order, axis=1) @ look - chance
+    possible = -np.sort(-seconds, axis=1) @ look - chance
+    return Worth(
+        np.bincount(request_day, gained, num_days),
+        np.bincount(request_day, possible, num_days),
+        np.bincount(request_day, minlength=num_days).astype(np.float64),
+    )
+
+
+def fall_day(drifted: Worth, twin: Worth, *, onset: int) -> int | None:
+    """First day from which a three-day mean of what is gained a request is below 95 % of the twin's.
+
+    Requests differ between twins, so that a three-day mean wanders by chance. So a change that keeps at least
+    95 % of the twin's gain over all days from its onset on is harmless, and never falls.
+
+    Args:
+        drifted: with the change.
+        twin: the same world without it.
+        onset: day on which the change begins; the first that is asked.
+
+    Returns:
+        None where it never falls.
+    """
+    floor = 1.0 - TOLERANCE
+    if drifted.a_request(onset) >= floor * twin.a_request(onset):
+        return None
+    # Fewer than three days at the very end are no mean of three.
+    for day in range(onset, len(twin.gained) - AVERAGED_DAYS + 1):
+        end = day + AVERAGED_DAYS
+        if drifted.a_request(day, end) < floor * twin.a_request(day, end):
+            return day
+    return None
