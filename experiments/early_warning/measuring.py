@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from habits import blind_rules, column_rules, daily_auc, performance_rule
 from nightly import ALL, LABEL_FREE, RememberingWatcher, Spoken, watched_nights
 from scenarios import HORIZON_DAYS, Scenario, Study, changed
-from worth import Worth, seconds_if_looked_at, worth_by_day
+from worth import gains, log_ratio_error, seconds_if_looked_at, worth_by_day
 
 from holdfast.app.cli import main
 from holdfast.app.monitoring.opening import Opened, open_reference
@@ -51,12 +52,12 @@ class Scene:
     Attributes:
         log: with history.
         rows: of the validation days and the watched ones, outcomes as they are known in the end.
-        worth: of each watched day.
+        requests: of the watched days: ``user``, ``day``, and ``gained`` and ``possible`` seconds.
     """
 
     log: Log
     rows: ScoredRows
-    worth: Worth
+    requests: pd.DataFrame
 
 
 class Ground:
@@ -85,23 +86,20 @@ class Ground:
         frame = log.frame[scored].reset_index(drop=True)
         # The model's own watcher: rows of a whole log are never asked for again.
         rows = opened.watcher.score(replace(log, frame=frame))
-        return Scene(log=log, rows=rows, worth=self._worth(made, scored, rows))
+        return Scene(log=log, rows=rows, requests=self._requests(made, scored, rows))
 
-    def _worth(self, made: Simulation, scored: Bools, rows: ScoredRows) -> Worth:
+    def _requests(self, made: Simulation, scored: Bools, rows: ScoredRows) -> pd.DataFrame:
         look = examination(self.world.slots, decay=self.world.examination_decay)
         frame = made.log.frame[scored]
         by_slot = np.lexsort((frame["slot"], frame["request_id"]))
         seconds = seconds_if_looked_at(frame, made.truth.impressions[scored], look=look)[by_slot]
+        # The last prediction is the fused score, by which a bundle ranks.
         score = rows.predictions.iloc[:, -1].to_numpy()[by_slot]
-        day = (rows.day - self.first_day)[by_slot].reshape(-1, look.size)[:, 0]
-        watched = day >= 0
-        return worth_by_day(
-            seconds.reshape(-1, look.size)[watched],
-            score.reshape(-1, look.size)[watched],
-            day[watched],
-            look=look,
-            num_days=self.study.watched_days,
-        )
+        gained, possible = gains(seconds.reshape(-1, look.size), score.reshape(-1, look.size), look=look)
+        first = by_slot[:: look.size]
+        columns = {"user": frame["user_id"].to_numpy()[first], "day": rows.day[first] - self.first_day}
+        requests = pd.DataFrame({**columns, "gained": gained, "possible": possible})
+        return requests[requests["day"] >= 0]
 
 
 def measure(ground: Ground, scenario: Scenario, known: Collection[Spoken] = ()) -> Record:
@@ -124,8 +122,14 @@ def measure(ground: Ground, scenario: Scenario, known: Collection[Spoken] = ()) 
     spoken = _monitored(ground, scene, onset=onset, known=frozenset(known), to_the_end=stable)
     spoken += _beside(ground, scene, onset=onset)
     told = [asdict(each) for each in spoken if onset <= each.told < study.watched_days]
-    worth = {name: values.tolist() for name, values in vars(scene.worth).items()}
-    return {"onset": onset, "worth": worth, "spoken": told}
+    worth = worth_by_day(scene.requests, num_days=study.watched_days)
+    since = [each.requests[each.requests["day"] >= onset] for each in (scene, ground.stable)]
+    return {
+        "onset": onset,
+        "worth": {name: values.tolist() for name, values in vars(worth).items()},
+        "log_error": log_ratio_error(*since),
+        "spoken": told,
+    }
 
 
 def check_same_past(ground: Ground, scene: Scene, *, onset: int) -> None:

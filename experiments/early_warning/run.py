@@ -25,7 +25,7 @@ from holdfast.core.files import read_json, whole_file, write_json
 
 HERE = Path(__file__).parent
 SEEDS = (101, 102, 103, 104, 105)
-"""The monitor's own replays and tests use worlds 0 to 13, the pilot of this study 901 and 902."""
+"""The monitor's own replays and tests use worlds 0 to 39, the pilot of this study 901 and 902."""
 QUICK = Study(
     users=150,
     items=800,

@@ -59,7 +59,7 @@ def result_rows(
         "kind": SCHEDULES[scenario.schedule].kind,
         "nights": len(twin.gained),
         "onset": onset,
-        "fall": fall_day(worth, twin, onset=onset),
+        "fall": fall_day(worth, twin, onset=onset, log_error=float(record["log_error"])),
         "gain_kept": worth.a_request(onset) / twin.a_request(onset),
         "skill_kept": worth.skill(onset) / twin.skill(onset),
     }

@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from holdfast.core.arrays import Floats, Ints
+from holdfast.core.arrays import Floats
 
 DWELL_SPREAD = 1.0
 """Standard deviation of log seconds in the default world."""
 AVERAGED_DAYS = 3
 TOLERANCE = 0.05
+ONE_SIDED = 1.645
+"""Standard errors that chance exceeds in 5 % of the cases."""
 
 
 def expected_seconds(log_mean: Floats, content_seconds: Floats) -> Floats:
@@ -69,43 +71,68 @@ class Worth:
         return float(self.gained[first:].sum() / self.possible[first:].sum())
 
 
-def worth_by_day(seconds: Floats, score: Floats, request_day: Ints, *, look: Floats, num_days: int) -> Worth:
-    """What each day's order gains over chance, and what the best order would.
+def gains(seconds: Floats, score: Floats, *, look: Floats) -> tuple[Floats, Floats]:
+    """What a ranker's order gains over chance in each request, and what the best one would, ``[Q]`` each.
 
     Args:
         seconds: true worth of the items of each request, ``[Q, K]``.
         score: by which the ranker orders them, ``[Q, K]``.
-        request_day: day of each request, ``[Q]``.
         look: chance that a slot is looked at, ``[K]``.
-        num_days: T.
     """
     chance = seconds.mean(axis=1) * look.sum()
     order = np.argsort(-score, axis=1, kind="stable")
     gained = np.take_along_axis(seconds, order, axis=1) @ look - chance
-    possible = -np.sort(-seconds, axis=1) @ look - chance
+    return gained, -np.sort(-seconds, axis=1) @ look - chance
+
+
+def worth_by_day(requests: pd.DataFrame, *, num_days: int) -> Worth:
+    """Requests with ``day`` (from 0), ``gained`` and ``possible``, summed by day."""
+    day = requests["day"].to_numpy()
     return Worth(
-        np.bincount(request_day, gained, num_days),
-        np.bincount(request_day, possible, num_days),
-        np.bincount(request_day, minlength=num_days).astype(np.float64),
+        np.bincount(day, requests["gained"], num_days),
+        np.bincount(day, requests["possible"], num_days),
+        np.bincount(day, minlength=num_days).astype(np.float64),
     )
 
 
-def fall_day(drifted: Worth, twin: Worth, *, onset: int) -> int | None:
+def log_ratio_error(drifted: pd.DataFrame, twin: pd.DataFrame) -> float:
+    r"""Standard error of the logarithm of one world's gain a request over its twin's, users being drawn.
+
+    .. math:: \sum_u \left(\frac{g_u}{G} - \frac{n_u}{N} - \frac{g'_u}{G'} + \frac{n'_u}{N'}\right)^2
+
+    is its square, with gains g and requests n of a user and G and N of all; twins have the same users.
+
+    Args:
+        drifted: a row a request, with ``user`` and ``gained``.
+        twin: the same of its twin.
+    """
+    influence = pd.Series(dtype=np.float64)
+    for requests, sign in ((drifted, 1.0), (twin, -1.0)):
+        by_user = requests.groupby("user")["gained"].agg(["sum", "count"])
+        shares = by_user / by_user.sum()
+        influence = influence.add(sign * (shares["sum"] - shares["count"]), fill_value=0.0)
+    return float(np.sqrt((influence**2).sum()))
+
+
+def fall_day(drifted: Worth, twin: Worth, *, onset: int, log_error: float = 0.0) -> int | None:
     """First day from which a three-day mean of what is gained a request is below 95 % of the twin's.
 
-    Requests differ between twins, so that a three-day mean wanders by chance. So a change that keeps at least
-    95 % of the twin's gain over all days from its onset on is harmless, and never falls.
+    Requests differ between twins, so that a three-day mean wanders by chance. So a change is harmless, and
+    the value never falls, unless over all days from the onset on less than 95 % of the twin's gain is kept,
+    and that is more than chance.
 
     Args:
         drifted: with the change.
         twin: the same world without it.
         onset: day on which the change begins; the first that is asked.
+        log_error: standard error of the logarithm of what is kept over all these days, >= 0.
 
     Returns:
         None where it never falls.
     """
     floor = 1.0 - TOLERANCE
-    if drifted.a_request(onset) >= floor * twin.a_request(onset):
+    kept = drifted.a_request(onset) / twin.a_request(onset)
+    if not kept < min(floor, math.exp(-ONE_SIDED * log_error)):
         return None
     # Fewer than three days at the very end are no mean of three.
     for day in range(onset, len(twin.gained) - AVERAGED_DAYS + 1):
