@@ -93,8 +93,9 @@ class Ground:
         frame = made.log.frame[scored]
         by_slot = np.lexsort((frame["slot"], frame["request_id"]))
         seconds = seconds_if_looked_at(frame, made.truth.impressions[scored], look=look)[by_slot]
-        # The last prediction is the fused score, by which a bundle ranks.
-        score = rows.predictions.iloc[:, -1].to_numpy()[by_slot]
+        # The last output of a bundle is the fused score, by which it ranks.
+        ranked_by = self.opened.watcher.scorer.scorer.outputs[-1]
+        score = rows.predictions[ranked_by].to_numpy()[by_slot]
         gained, possible = gains(seconds.reshape(-1, look.size), score.reshape(-1, look.size), look=look)
         first = by_slot[:: look.size]
         columns = {"user": frame["user_id"].to_numpy()[first], "day": rows.day[first] - self.first_day}

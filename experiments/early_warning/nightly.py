@@ -100,6 +100,7 @@ def watched_nights(
     end = windows[-1].first + 1
     told = list(_told(LABEL_FREE, without.alarms, 0, first_day))
     horizon = max((each.horizon_days for each in late.values()), default=0)
+    # An alarm of a night in between is one of the two views' as well, but for the rarest of thresholds.
     harms = {(a.where, a.place, a.start): a.harm for each in (without, whole) for a in each.alarms}
     for age in range(horizon):
         findings = [f for f in whole.findings if not any(_about(f, head) for head in late)]

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 import torch
 from measuring import Ground, Record, measure
-from scenarios import Scenario, Study
+from scenarios import SCHEDULES, Scenario, Study
 from scores import result_rows, spoken_of
 
 from holdfast.core.files import read_json, whole_file, write_json
@@ -27,10 +27,11 @@ HERE = Path(__file__).parent
 SEEDS = (101, 102, 103, 104, 105)
 """The monitor's own replays and tests use worlds 0 to 39, the pilot of this study 901 and 902."""
 QUICK = Study(
-    users=150,
-    items=800,
+    users=120,
+    items=600,
     epochs=1,
-    train_days=14,
+    train_days=9,
+    validation_days=3,
     watched_days=9,
     first_onset=2,
     last_onset=2,
@@ -120,7 +121,8 @@ def _one(study: Study, seed: int, folder: Path) -> float:
         begun = time.process_time()
         record = measure(ground, scenario, spoken_of(stable) if stable else ())
         write_json(
-            _folder(folder, seed) / f"{scenario.name}.json", {"study": _settings(study), "record": record}
+            _folder(folder, seed) / f"{scenario.name}.json",
+            {"settings": _settings(study, scenario), "record": record},
         )
         print(f"seed {seed}, {scenario.name}: {time.process_time() - begun:.0f} s of CPU", flush=True)
     return time.process_time() - start
@@ -131,13 +133,15 @@ def _kept(study: Study, folder: Path, seed: int, scenario: Scenario) -> Record |
     if not path.is_file():
         return None
     found = read_json(path)
-    kept: Record | None = found["record"] if found["study"] == _settings(study) else None
+    kept: Record | None = found["record"] if found["settings"] == _settings(study, scenario) else None
     return kept
 
 
-def _settings(study: Study) -> dict[str, Any]:
-    """What a scenario's result hangs on, as JSON has it: sizes, not which other changes are asked for."""
-    return {name: value for name, value in asdict(study).items() if name != "schedules"}
+def _settings(study: Study, scenario: Scenario) -> dict[str, Any]:
+    """What a scenario's result hangs on, as JSON has it; not on which others are asked for."""
+    sizes = {name: value for name, value in asdict(study).items() if name != "schedules"}
+    schedule = SCHEDULES.get(scenario.schedule)
+    return {**sizes, "change": None if schedule is None else asdict(schedule)}
 
 
 def _folder(folder: Path, seed: int) -> Path:

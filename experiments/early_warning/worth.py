@@ -128,9 +128,11 @@ def fall_day(drifted: Worth, twin: Worth, *, onset: int, log_error: float = 0.0)
         log_error: standard error of the logarithm of what is kept over all these days, >= 0.
 
     Returns:
-        None where it never falls.
+        None where it never falls, or the twin's order gains nothing that could.
     """
     floor = 1.0 - TOLERANCE
+    if not twin.a_request(onset) > 0.0:
+        return None
     kept = drifted.a_request(onset) / twin.a_request(onset)
     if not kept < min(floor, math.exp(-ONE_SIDED * log_error)):
         return None

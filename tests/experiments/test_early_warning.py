@@ -78,6 +78,8 @@ def test_the_value_falls_on_the_first_day_from_which_three_days_are_below(study)
     assert fall_day(worth(study, [1.0] * 5 + [0.8] + [1.0] * 4), twin, onset=2) is None, "as a whole it kept"
     assert fall_day(worth(study, [0.5] * 5 + [1.0] * 5), twin, onset=5) is None, "before the onset"
     assert fall_day(worth(study, [1.0] * 9 + [0.0]), twin, onset=8) is None, "no three days are left"
+    useless = worth(study, [-1.0] * 10)
+    assert fall_day(worth(study, [-2.0] * 10), useless, onset=0) is None, "there is no gain to lose"
     fewer = worth(study, [0.5] * 10, requests=np.full(10, 0.5))
     assert fall_day(fewer, twin, onset=0) is None, "fewer requests are no fall"
 
@@ -263,6 +265,10 @@ def test_what_is_there_is_not_measured_again(study, tmp_path, monkeypatch) -> No
     assert calls[-1] == "stable"
     assert len(calls) == 2 * len(quick.scenarios()) + 1
     assert read_json(tmp_path / "seed_904" / "stable.json")["record"]["onset"] == 2
+    stronger = replace(study["scenarios"].SCHEDULES["unit_change"], settings={"strength": 0.1})
+    monkeypatch.setitem(study["scenarios"].SCHEDULES, "unit_change", stronger)
+    run.measured(quick, [903], tmp_path, 1)
+    assert calls[-2:] == ["unit_change-abrupt", "unit_change-gradual"], "another strength is another result"
 
 
 def test_a_quick_look_never_writes_over_the_results(study, capsys) -> None:
