@@ -7,8 +7,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pandas as pd
-from scores import ALARM, RULES, TRIGGER, delay, drifts, false_nights, lead
-from tables import name_of, scenarios_of
+from scores import ALARM, RULES, STABLE_NIGHTS, TRIGGER, delay, drifts, false_nights, lead, told_share
+from tables import name_of, said, scenarios_of
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -19,9 +19,7 @@ GREY = "#999999"
 
 def draw(table: pd.DataFrame, path: Path) -> None:
     """Write the figure as PNG."""
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(14, 7.5), layout="constrained", width_ratios=[1.7, 1.0]
-    )
+    figure, (left, right) = plt.subplots(1, 2, figsize=(15, 9), layout="constrained", width_ratios=[1.4, 1.0])
     leads(left, table)
     prices(right, table)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,8 +42,9 @@ def leads(axis: plt.Axes, table: pd.DataFrame) -> None:
                 axis.annotate(
                     words,
                     (0.0, height),
-                    xytext=(4, 0),
+                    xytext=(-6, 0),
                     textcoords="offset points",
+                    ha="right",
                     va="center",
                     fontsize=7,
                     color=COLOURS[rule] if told else GREY,
@@ -75,46 +74,42 @@ def leads(axis: plt.Axes, table: pd.DataFrame) -> None:
             )
     axis.axvline(0.0, color="#888888", linewidth=0.8)
     axis.set_yticks(range(len(names)), [name_of(*each) for each in names], fontsize=8)
-    axis.invert_yaxis()
+    axis.set_ylim(len(names) - 0.4, -0.6)
     axis.set(
         xlabel="days from the monitor's own alarm to the fall of the value, 95 % (right: before it)",
         title="Lead time; hollow where some never came (how many of the falls were told)",
     )
     axis.spines[["top", "right"]].set_visible(False)
     if seen:
-        axis.legend(frameon=False, fontsize=8, loc="lower left")
+        axis.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.07), ncols=2)
 
 
 def prices(axis: plt.Axes, table: pd.DataFrame) -> None:
-    """False alarms against delay, rule by rule: down and left is better."""
-    for rule in RULES:
-        found, late = false_nights(table, rule), delay(drifts(table, rule, harmful=True), "first")
-        if not late.number:
-            continue
+    """False alarms of each rule, and what they buy: its delay, and how many falls it tells of its own."""
+    for place, rule in enumerate(RULES):
+        found, rows = false_nights(table, rule), drifts(table, rule, harmful=True)
         colour = COLOURS.get(rule, GREY)
-        share = late.censored / late.number
-        axis.plot(
-            late.value,
-            found.value,
-            "o",
-            markersize=6,
-            color=colour,
-            markerfacecolor="white" if share else colour,
-            clip_on=False,
-        )
+        axis.barh(place, found.value, height=0.55, color=colour, alpha=0.75)
+        if not np.isnan(found.low):
+            axis.plot([found.low, found.high], [place, place], color="black", linewidth=1.0)
+        late, (own, number) = delay(rows, "first"), told_share(rows)
+        words = f"{said(late, at='≥')} d; own in {own} of {number}" if number else ""
+        right = max(found.value, 0.0 if np.isnan(found.high) else found.high)
         axis.annotate(
-            f"{rule} ({late.number - late.censored} of {late.number})",
-            (late.value, found.value),
-            xytext=(7, 4),
+            words.replace("never d", "never"),
+            (min(right, STABLE_NIGHTS), place),
+            xytext=(6, 0),
             textcoords="offset points",
+            va="center",
             fontsize=8,
-            color=colour,
+            color="#333333",
         )
+    axis.set_yticks(range(len(RULES)), RULES, fontsize=8)
+    axis.invert_yaxis()
     axis.set(
-        xlabel="delay of any alarm after the onset, days, where the value falls",
-        ylabel="false alarms in 28 stable nights",
-        title="Price (how many of the falls were told in time)",
+        xlabel="nights with an alarm, of 28 in a stable world",
+        title="Price, and delay of any alarm where the value falls",
+        xlim=(0.0, 1.75 * STABLE_NIGHTS),
+        xticks=range(0, STABLE_NIGHTS + 1, 7),
     )
-    axis.set_ylim(-0.5, 29.5)
-    axis.margins(x=0.35)
     axis.spines[["top", "right"]].set_visible(False)

@@ -51,10 +51,12 @@ def column_rules(reference: Reference, columns: Mapping[int, pd.DataFrame]) -> I
 
 
 def _rule_of(finding: Finding) -> str | None:
-    if finding.kind == "population_stability" and (finding.statistic or 0.0) > STABILITY_LIMIT:
+    index, p_value = finding.statistic, finding.p_value
+    if finding.kind == "population_stability" and index is not None and index > STABILITY_LIMIT:
         return STABILITY
-    tested = finding.kind == "kolmogorov_smirnov" and finding.p_value is not None
-    return UNCONTROLLED if tested and finding.p_value < P_VALUE_LIMIT else None  # type: ignore[operator]
+    if finding.kind == "kolmogorov_smirnov" and p_value is not None and p_value < P_VALUE_LIMIT:
+        return UNCONTROLLED
+    return None
 
 
 def daily_auc(rows: ScoredRows, head: str, days: Sequence[int]) -> Floats:

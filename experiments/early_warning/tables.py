@@ -28,6 +28,7 @@ def all_tables(table: pd.DataFrame) -> str:
     harmful = int(changed["fall"].notna().sum())
     return "\n\n".join(
         [
+            "![How early the alarm comes, and at what price](results/early_warning.png)",
             f"{seeds} worlds, {len(changed)} changed twins; in {harmful} of them the value falls. Means, "
             "95 % over worlds; ≥ and ≤ where some alarms never came.",
             "**Rules.** Beside any alarm, the first one that the stable twin does not tell on that night: "

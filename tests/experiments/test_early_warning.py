@@ -143,6 +143,30 @@ def test_scores_are_those_counted_by_hand(study) -> None:
     assert scores.told_share(scores.drifts(table, never), "first") == (0, 2)
 
 
+def test_the_habits_alarm_where_they_say(study) -> None:
+    from holdfast.monitoring.finding import Finding
+    from holdfast.monitoring.reference import Reference
+
+    habits, rng = study["habits"], np.random.default_rng(0)
+    before = pd.DataFrame(
+        {"a": rng.normal(size=2000), "b": rng.normal(size=2000), "user_id": np.arange(2000)}
+    )
+    same = before.assign(user_id=before["user_id"] + 10_000)
+    moved = before.assign(a=before["a"] + 2.0)
+    told = list(habits.column_rules(Reference.from_frame(before), {3: same, 4: moved}))
+    assert {(each.rule, each.told, each.what) for each in told} == {
+        (habits.STABILITY, 4, "a"),
+        (habits.UNCONTROLLED, 4, "a"),
+    }
+    nothing = Finding(where="a", kind="kolmogorov_smirnov")
+    assert habits._rule_of(nothing) is None
+    spoken = habits.performance_rule(
+        np.array([0.6, 0.62, 0.58]), np.array([0.6, 0.53, np.nan, 0.55]), head="retention", delay_days=7
+    )
+    # By hand: .6 - 3 * .02.
+    assert [(each.window, each.told) for each in spoken] == [(1, 8)]
+
+
 def test_harmless_changes_have_no_lead_and_are_told_apart(study) -> None:
     scores, table = study["scores"], table_of(study, falls=(True, False))
     alarm = scores.drifts(table, scores.ALARM)
