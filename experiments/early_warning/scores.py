@@ -52,9 +52,9 @@ def result_rows(
     worth, twin, onset = worth_of(record), worth_of(stable), int(record["onset"])
     shared = {"seed": seed, "schedule": scenario.schedule, "ramp": scenario.ramp}
     if scenario.schedule == STABLE:
-        nights = {rule: len({each.told for each in told if each.rule == rule}) for rule in RULES}
+        false = {rule: len({each.told for each in told if each.rule == rule}) for rule in RULES}
         days = len(twin.gained)
-        return [{**shared, "nights": days, "rule": r, "false_nights": n} for r, n in nights.items()]
+        return [{**shared, "nights": days, "rule": r, "false_nights": n} for r, n in false.items()]
     shared |= {
         "kind": SCHEDULES[scenario.schedule].kind,
         "nights": len(twin.gained),

@@ -89,8 +89,8 @@ def worth_by_day(requests: pd.DataFrame, *, num_days: int) -> Worth:
     """Requests with ``day`` (from 0), ``gained`` and ``possible``, summed by day."""
     day = requests["day"].to_numpy()
     return Worth(
-        np.bincount(day, requests["gained"], num_days),
-        np.bincount(day, requests["possible"], num_days),
+        np.bincount(day, requests["gained"], num_days).astype(np.float64),
+        np.bincount(day, requests["possible"], num_days).astype(np.float64),
         np.bincount(day, minlength=num_days).astype(np.float64),
     )
 
