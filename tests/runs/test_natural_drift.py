@@ -99,7 +99,7 @@ def test_metrics_and_report_name_it_beside_the_clean_value(judged):
     folder, _ = judged
     found = json.loads((folder / "metrics.json").read_text())
     there = found["stress_quick/natural/market=b/click/auc"]
-    assert there["clean"] == found["stress/clean/click/auc"]["value"]
+    assert there["clean"] == found["stress_quick/clean/click/auc"]["value"]
     assert there["reference"] == 0.0
     page = (folder / "report.html").read_text()
     assert "Drift that nobody made" in page
