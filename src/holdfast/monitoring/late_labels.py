@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.evaluation import checks
 from holdfast.monitoring.calibration_interval import share_ratio
+from holdfast.monitoring.days import day_window
 from holdfast.monitoring.finding import Finding, severity_of
 
 
@@ -210,7 +211,7 @@ def late_label_findings(table: pd.DataFrame, *, head: str, zone: str = "UTC") ->
     for row in table.to_dict("records"):
         if math.isnan(row["p_value"]):
             continue
-        start = pd.Timestamp(int(row["day"]), unit="D").tz_localize(zone)
+        window = day_window(int(row["day"]), zone=zone)
         effect = math.log(row["ratio"]) if row["ratio"] > 0.0 else None
         ends = (row["low"], row["high"])
         interval = (math.log(ends[0]), math.log(ends[1])) if min(ends) > 0.0 else None
@@ -219,8 +220,8 @@ def late_label_findings(table: pd.DataFrame, *, head: str, zone: str = "UTC") ->
                 where=head,
                 kind="late_label_ratio",
                 place="outcome",
-                start=start,
-                end=start + pd.DateOffset(days=1),
+                start=window.start,
+                end=window.end,
                 statistic=None if math.isnan(row["ratio"]) else row["ratio"],
                 p_value=row["p_value"],
                 effect=effect,
