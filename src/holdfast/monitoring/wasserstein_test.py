@@ -135,4 +135,4 @@ def _together(before: Floats, counts: NDArray[np.int64], now: Floats) -> tuple[F
     points, weights = np.concatenate([before, kept]), np.concatenate([counts.astype(np.float64), weight])
     held = weights > 0
     place, index = np.unique(points[held], return_inverse=True)
-    return place, np.bincount(index, weights=weights[held])
+    return place, np.bincount(index, weights=weights[held]).astype(np.float64)
