@@ -151,7 +151,7 @@ def environment(peer: str, cache: Path) -> Path | None:
 
 
 def measured_peer(peer: str, reference: Path, current: Path, cache: Path) -> Measured | None:
-    """The peer's report, in a process of its own environment, on one thread and with nothing sent anywhere."""
+    """The peer's report, in a process of its own environment, on one thread; nothing is sent anywhere."""
     python = environment(peer, cache)
     if python is None:
         return None

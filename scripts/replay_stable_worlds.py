@@ -97,7 +97,8 @@ def main() -> None:
         low, high = interval(each)
         print(
             f"{window:4s} rate {given.rate}: {np.mean(each):.3f} [{low:.3f}, {high:.3f}] "
-            f"of {counted[window]} windows of {given.worlds} worlds have an alarm; {dict(kinds[window].most_common(8))}"
+            f"of {counted[window]} windows of {given.worlds} worlds have an alarm; "
+            f"{dict(kinds[window].most_common(8))}"
         )
     print(f"{time.process_time() - began:.0f} CPU s")
 
