@@ -68,7 +68,8 @@ def watch(run: Path, log: Path, output: Path) -> None:
     from holdfast.app.cli import main as holdfast
 
     with contextlib.redirect_stdout(io.StringIO()):
-        code = holdfast(["monitor", f"reference={run}", f"log={log}", f"output={output}", "harm_rows=50"])
+        places = [f"reference={run}", f"log={log}", f"output={output}"]
+        code = holdfast(["monitor", *places, "start=2025-01-13", "harm_rows=50"])
     usage = resource.getrusage(resource.RUSAGE_SELF)
     told = json.loads((output / "monitor.json").read_text(encoding="utf-8"))
     print(

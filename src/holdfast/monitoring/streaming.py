@@ -109,7 +109,7 @@ class PageHinkley:
 class Ddm:
     """A rise of an error rate: the stream is 1 for an error, else 0. Source: Gama et al. (2004).
 
-    On a stable rate of 0.05 the default alarms about once in fifty thousand values.
+    On a stable rate of 0.05 the default alarms about once in fifty thousand.
 
     Attributes:
         warm_start: values before the first look.
@@ -150,8 +150,7 @@ class Kswin:
     """A change of the distribution, by Kolmogorov-Smirnov tests within a sliding window. Source: Raab et
     al. (2020).
 
-    It tests at every value, and takes 0.3 to 0.5 ms for it: on stable values the default alarms about once in
-    a thousand.
+    It tests at every value, in 0.3 to 0.5 ms: on stable ones the default alarms about once in a thousand.
 
     Attributes:
         alpha: level of each test, in (0, 1).
@@ -239,16 +238,8 @@ def stream_findings(
             sums[-1] += value
     if not sum(counts):
         note = "the stream holds no finite value"
-        return [
-            Finding(
-                where=where,
-                kind="all_missing",
-                place=place,
-                n_current=num_values,
-                severity="broken",
-                note=note,
-            )
-        ]
+        shared: dict[str, Any] = {"where": where, "place": place, "n_current": num_values}
+        return [Finding(kind="all_missing", severity="broken", note=note, **shared)]
     found = []
     for number, index in enumerate(drifts):
         before, after = counts[number], counts[number + 1]
