@@ -35,8 +35,8 @@ class Judge:
         if own is None:
             self.warnings.append(
                 f"windows of {settings.window} are judged by their days, which misses small changes that "
-                f"last: to be calibrated, the reference needs {FEWEST_WINDOWS} windows of that length, and to "
-                "have been exported with them"
+                f"last: to be calibrated, the reference needs {FEWEST_WINDOWS} windows of that length, and "
+                "to have been exported with them"
             )
         self._null: FindingNull | None = None
         try:
