@@ -263,9 +263,7 @@ def _read(frame: pd.DataFrame, entity: Ints, times: Ints, clicked: Bools) -> Sor
     return SortedEvents.of(entity[ended], end, milliseconds)
 
 
-def _rate_before(
-    times: Ints, judged: Bools, clicked: Bools, cutoff: Ints, before: tuple[int, int]
-) -> Floats:
+def _rate_before(times: Ints, judged: Bools, clicked: Bools, cutoff: Ints, before: tuple[int, int]) -> Floats:
     """Click rate of all the rows shown before each cutoff, and of the judged and clicked ones ``before``,
     ``[N]``; NaN where there are none.
     """
