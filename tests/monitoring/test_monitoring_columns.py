@@ -246,3 +246,39 @@ def test_bad_settings_and_two_columns_of_one_name():
         monitor_columns(Reference.from_frame(pd.DataFrame({"a": [1.0]})), frame)
     assert ChiSquare().applies_to("categorical")
     assert not ChiSquare().applies_to("numeric")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("coarse", ["window", "reference"])
+@pytest.mark.parametrize("kind", ["tenths", "prices", "normal", "large"])
+def test_single_precision_is_no_drift(form, coarse, kind):
+    """The same values in float32 on one side and float64 on the other."""
+    draws = np.random.default_rng(7)
+    values = {
+        "tenths": draws.integers(0, 7, 20_000) / 10,
+        "prices": np.round(draws.lognormal(3, 1, 20_000), 2),
+        "normal": draws.normal(size=20_000),
+        "large": draws.integers(0, 50, 20_000) * 1e6 + 0.3,
+    }[kind]
+    before, now = (
+        values.astype(np.float32) if side == coarse else values for side in ("reference", "window")
+    )
+    reference = Reference.from_frame(pd.DataFrame({"x": before}), form=form)
+    table = monitor_columns(reference, pd.DataFrame({"x": now}), detectors=ALL)
+    assert table["p_value"].min() > 0.99, table
+    shifted = monitor_columns(reference, pd.DataFrame({"x": now[values > np.median(values)]}), detectors=ALL)
+    assert shifted["p_value"].min() < 1e-12
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_numbers_too_large_for_single_precision_are_no_crash(form):
+    small = np.linspace(0, 1, 1000, dtype=np.float32)
+    wide = np.append(np.linspace(0, 1, 1000), 1e60)
+    for before, now in ((small, wide), (wide, small)):
+        table = monitor_columns(
+            Reference.from_frame(pd.DataFrame({"x": before}), form=form),
+            pd.DataFrame({"x": now}),
+            detectors=ALL,
+        )
+        assert table["p_value"].min() > 0.5
+        assert np.isfinite(table["statistic"].dropna()).all()

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from holdfast.monitoring.alarm_control import raised
 from holdfast.monitoring.counts import bin_counts, jensen_shannon
+from holdfast.monitoring.days import midnight
 from holdfast.monitoring.finding import Finding
 from holdfast.monitoring.window_calibration import fit_finding_null
 
@@ -89,6 +92,64 @@ def test_without_a_history_a_finding_keeps_its_own_p_value():
     timeless = Finding(where="x", kind="jensen_shannon", statistic=0.1, p_value=0.4)
     assert [each.p_value for each in null.calibrated([never, unseen, timeless])] == [1e-30, 0.3, 0.4]
     assert null.calibrated([]) == []
+
+
+def test_an_unseen_weekday_is_told_and_no_false_alarm():
+    rng = np.random.default_rng(4)
+    workdays = [day for day in range(28) if day % 7 < 5]
+    past = [finding(t, 0.05 * np.exp(0.2 * rng.normal())) for t in workdays]
+    null = fit_finding_null(past, rehearsals=10)
+    saturday, monday = null.calibrated([finding(t, 0.06, p_value=1e-30) for t in (33, 35)])
+    assert saturday.p_value > 0.05
+    assert "no such weekday" in saturday.note
+    assert monday.p_value > 0.05
+    assert monday.note == ""
+
+
+def test_weeks_are_no_weekdays():
+    """Windows of whole weeks hold all weekdays, on whichever of them they begin."""
+    rng = np.random.default_rng(5)
+    week = pd.Timedelta(days=7)
+
+    def weeks(number, statistic, offset=0):
+        each = finding(7 * number + offset, statistic)
+        return replace(each, end=each.start + week)
+
+    null = fit_finding_null([weeks(t, 0.05 * np.exp(0.2 * rng.normal())) for t in range(10)], rehearsals=10)
+    assert null.season == "none"
+    later = null.calibrated([weeks(10, 0.05, offset=3)])[0]
+    assert later.p_value > 0.2
+    assert later.note == ""
+
+
+def test_days_of_23_and_25_hours_are_days():
+    rng = np.random.default_rng(6)
+    statistics = 0.05 * np.exp(0.2 * rng.normal(size=60))
+    first = 19_780  # 2024-02-27, before the clocks of Berlin go on
+
+    def p_value(zone):
+        found = [
+            Finding(
+                where="x",
+                kind="jensen_shannon",
+                statistic=each,
+                n_current=500,
+                start=midnight(first + t, zone),
+            )
+            for t, each in enumerate(statistics)
+        ]
+        return fit_finding_null(found[:50], rehearsals=0).calibrated(found[50:])[0].p_value
+
+    assert p_value("Europe/Berlin") == pytest.approx(p_value("UTC"), rel=1e-12)
+
+
+def test_what_the_reference_knows_of_two_windows_is_not_judged():
+    past = [finding(t, 0.1 + 0.01 * (t % 3)) for t in range(14)]
+    past += [finding(t, 0.1, where="late") for t in (12, 13)]
+    null = fit_finding_null(past, season="none", rehearsals=0)
+    late = null.calibrated([finding(14, 0.5, where="late", p_value=1e-30, severity="large")])[0]
+    assert (late.p_value, late.severity) == (None, "none")
+    assert "not judged" in late.note
 
 
 def test_bad_arguments():

@@ -65,9 +65,32 @@ def test_what_has_no_null_says_nothing():
     found = null.p_values(np.array([[0.0, 9.0, 9.0, np.nan]]))
     assert np.isnan(found[0]).tolist() == [False, True, True, True]
     assert not fit_window_null(np.zeros((0, 2))).varies.any()
-    weekday = np.arange(10) % 5
-    unseen = fit_window_null(values, season=weekday).p_values(values[:1], season=np.array([6]))
-    assert np.isnan(unseen).all()
+
+
+def test_an_unseen_weekday_borrows_the_spread_of_the_others():
+    """Saturdays after working days alone, where Saturday's level is one more of the weekdays' kind."""
+    rng = np.random.default_rng(0)
+    weekday = np.arange(20) % 5
+    levels = 2.0 * rng.normal(size=(6, 400))
+    past = levels[weekday] + rng.normal(size=(20, 400))
+    saturday = levels[5:] + rng.normal(size=(1, 400))
+    null = fit_window_null(past, season=weekday, rehearsals=0)
+    p_values = null.p_values(saturday, season=np.array([5]))
+    assert null.has_seen(np.array([4, 5])).tolist() == [True, False]
+    assert np.mean(p_values <= 0.05) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
+    assert np.mean(p_values <= 0.5) > 0.35
+    far = null.p_values(saturday + 1000.0, season=np.array([5]))
+    assert (far < 0.001).all()
+
+
+def test_a_signal_known_in_too_few_windows_for_weekdays_counts_them_as_one():
+    values = np.random.default_rng(1).normal(size=(21, 2))
+    values[:15, 1] = np.nan
+    null = fit_window_null(values, season=np.arange(21) % 7, rehearsals=0)
+    assert null.varies.tolist() == [True, True]
+    found = null.p_values(np.array([[0.0, 0.0], [0.0, 9.0]]), season=np.array([0, 1]))
+    assert found[0, 1] > 0.3
+    assert found[1, 1] < 0.01
 
 
 def test_a_signal_missing_in_some_windows_uses_the_others():

@@ -102,7 +102,9 @@ def test_tables_days_slices_report_and_cost(stressed):
 
 
 def test_every_rung_says_how_strong_it_came_out(stressed):
-    table = pd.read_parquet(stressed.tables / "stress_quick_strength.parquet").set_index(["injector", "severity"])
+    table = pd.read_parquet(stressed.tables / "stress_quick_strength.parquet").set_index(
+        ["injector", "severity"]
+    )
     assert len(table) == 6
     missing, remix, world = "missing_at_random", "segment_remix", "world_clickbait_fatigue"
     assert table.loc[(missing, 5), "domain_auc"] >= table.loc[(missing, 3), "domain_auc"] > 0.7

@@ -103,11 +103,13 @@ class TrailingHistory:
         features.append(Feature(name=RECENCY, kind="numeric", owner="user", scale="log"))
         return features + (recent_features(self.recent_items) if self.recent_items else [])
 
-    def compute(self, view: Log) -> pd.DataFrame:
+    def compute(self, view: Log, *, before: tuple[int, int] = (0, 0)) -> pd.DataFrame:
         """The history of every row of ``view``, in its order, ``[N, columns]``.
 
         Args:
             view: a log as of some moment, with all its earlier rows, not only those of a window.
+            before: of earlier rows that were left out, how many it is known of whether they were clicked, and
+                how many were: they count for the overall click rate.
 
         Returns:
             Counts as int64, rates and means as float64. A click rate is NaN where nothing is known that could
@@ -126,7 +128,9 @@ class TrailingHistory:
         for owner in OWNERS:
             if f"{owner}_id" in frame:
                 entity = codes_of(frame[f"{owner}_id"])
-                columns |= self._trailing(owner, entity, entity, frame, times, cutoff, with_dwell=with_dwell)
+                columns |= self._trailing(
+                    owner, entity, entity, frame, times, cutoff, with_dwell=with_dwell, before=before
+                )
         if "user_id" in frame:
             columns |= _activity(*_visits(view, times), day=day, cutoff=cutoff)
         if self.recent_items:
@@ -181,10 +185,11 @@ class TrailingHistory:
         cutoff: Ints,
         *,
         with_dwell: bool,
+        before: tuple[int, int] = (0, 0),
     ) -> dict[str, Ints | Floats]:
         judged, clicked = judged_and_clicked(frame)
         shown = SortedEvents.of(seen, times, judged, clicked)
-        overall = _rate_before(times, judged, clicked, cutoff)
+        overall = _rate_before(times, judged, clicked, cutoff, before)
         read = _read(frame, seen, times, clicked) if with_dwell else None
 
         order = np.argsort(entity, kind="stable")
@@ -258,12 +263,16 @@ def _read(frame: pd.DataFrame, entity: Ints, times: Ints, clicked: Bools) -> Sor
     return SortedEvents.of(entity[ended], end, milliseconds)
 
 
-def _rate_before(times: Ints, judged: Bools, clicked: Bools, cutoff: Ints) -> Floats:
-    """Click rate of all the rows shown before each cutoff, ``[N]``; NaN where there are none."""
+def _rate_before(times: Ints, judged: Bools, clicked: Bools, cutoff: Ints, before: tuple[int, int]) -> Floats:
+    """Click rate of all the rows shown before each cutoff, and of the judged and clicked ones ``before``,
+    ``[N]``; NaN where there are none.
+    """
     order = np.argsort(times, kind="stable")
     index = np.searchsorted(times[order], cutoff)
     with np.errstate(invalid="ignore"):
-        rate = running_sum(clicked[order])[index] / running_sum(judged[order])[index]
+        rate = (before[1] + running_sum(clicked[order])[index]) / (
+            before[0] + running_sum(judged[order])[index]
+        )
     return np.asarray(rate)
 
 

@@ -59,15 +59,16 @@ class PopulationStability:
 
     def test(self, pair: ColumnPair) -> Finding:
         """Compare all rows of both sides, missing ones included."""
-        counts = _quantile_cells(pair, self.num_bins) or _category_cells(pair)
+        cells = _quantile_cells(pair, self.num_bins)
+        counts, is_cut = cells or _category_cells(pair), cells is not None
         if counts is None:
             return not_computed(pair, self.name)
         before, now = counts
         n, m = int(before.sum()), int(now.sum())
         statistic = population_stability_index(before, now)
-        test = pooled_chi_square(before, now)
+        test = pooled_chi_square(before, now, cut_by_reference=is_cut)
         # Rare cells have an index of their own making: the effect is that of the pooled ones.
-        pooled = pooled_cells(before, now)
+        pooled = pooled_cells(before, now, cut_by_reference=is_cut)
         usual = expected_stability_index(pooled.shape[1], num_reference=n, num_current=m)
         effect = max(0.0, population_stability_index(*pooled) - usual)
         return finding_about(

@@ -18,6 +18,7 @@ from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.evaluation import checks
 from holdfast.evaluation.brier_decomposition import brier_decomposition
 from holdfast.monitoring.calibration_interval import mean_ratio, share_ratio
+from holdfast.monitoring.days import day_window
 from holdfast.monitoring.finding import Finding, severity_of
 from holdfast.monitoring.realised_findings import impossible_values, log_ratio, with_half_an_event
 from holdfast.monitoring.reliability import calibration_error, reliability_slope
@@ -122,8 +123,8 @@ class CalibrationWatch:
         found = []
         for record in table.to_dict("records"):
             row = {str(name): value for name, value in record.items()}
-            start = pd.Timestamp(int(row["day"]), unit="D").tz_localize(zone)
-            window = {"start": start, "end": start + pd.DateOffset(days=1)}
+            moments = day_window(int(row["day"]), zone=zone)
+            window = {"start": moments.start, "end": moments.end}
             shared: dict[str, Any] = {
                 "where": self.head if row["slice"] == ALL else f"{self.head} [{row['slice']}]",
                 "place": "outcome" if row["slice"] == ALL else "slice",

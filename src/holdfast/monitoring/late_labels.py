@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from holdfast.core.arrays import Bools, Floats, Ints
 from holdfast.evaluation import checks
 from holdfast.monitoring.calibration_interval import share_ratio
+from holdfast.monitoring.days import day_window
 from holdfast.monitoring.finding import Finding, severity_of
 from holdfast.monitoring.realised_findings import impossible_values, log_ratio, with_half_an_event
 
@@ -228,10 +229,10 @@ def late_label_findings(table: pd.DataFrame, *, head: str, zone: str = "UTC") ->
     """
     found = []
     for row in table.to_dict("records"):
-        start = pd.Timestamp(int(row["day"]), unit="D").tz_localize(zone)
+        window = day_window(int(row["day"]), zone=zone)
         name = head if row["matured"] or not row["n"] else f"{head} [after {row['age']} days]"
-        where: dict[str, Any] = {"where": name, "place": "outcome", "start": start}
-        where["end"] = start + pd.DateOffset(days=1)
+        where: dict[str, Any] = {"where": name, "place": "outcome"}
+        where |= {"start": window.start, "end": window.end}
         if row["impossible"]:
             found.append(impossible_values(row["impossible"], row["n"] + row["impossible"], **where))
         if math.isnan(row["p_value"]):

@@ -18,10 +18,10 @@ from holdfast.core.arrays import Floats
 from holdfast.core.random import generator
 from holdfast.evaluation import checks
 from holdfast.monitoring.alarm_control import Control, raised
+from holdfast.monitoring.days import day_window
 from holdfast.monitoring.finding import Detector, Finding
 from holdfast.monitoring.monitoring_columns import find_in_columns
 from holdfast.monitoring.reference import Reference
-from holdfast.monitoring.structure import Window
 
 Replay = Callable[[int], Floats]
 """From the number of a replay to the p-values of its watched windows, ``[W, S]``, NaN where there is none."""
@@ -130,8 +130,10 @@ def findings_by_day(
     days: ArrayLike,
     detectors: Sequence[Detector] | None = None,
     skip: Collection[str] = (),
+    zone: str = "UTC",
+    num_days: int = 1,
 ) -> list[Finding]:
-    """The findings of each day's rows, in order of the days.
+    """The findings of each day's rows, or of windows of several days, in order of time.
 
     Args:
         frame: rows of any number of days, ``[N, ...]``.
@@ -139,13 +141,22 @@ def findings_by_day(
         days: day of each row, in days since 1970-01-01, integers, ``[N]``.
         detectors: see ``find_in_columns``.
         skip: columns that are left out, such as the time.
+        zone: time zone of the days.
+        num_days: length of a window, counted from the first day; days left over at the end are too few for
+            one.
     """
+    if num_days < 1:
+        raise ValueError(f"num_days is {num_days}; a window has at least 1 day")
     day = checks.codes(days, name="days", num_rows=len(frame))
+    if num_days > 1 and day.size:
+        number = (day - day.min()) // num_days
+        last = int(day.max()) + 1 - num_days
+        day = np.where(day.min() + number * num_days <= last, day.min() + number * num_days, -1)
+        frame, day = frame[day >= 0], day[day >= 0]
     kept = frame.drop(columns=[name for name in skip if name in frame])
     found: list[Finding] = []
     for each in np.unique(day):
-        start = pd.Timestamp(int(each), unit="D", tz="UTC")
-        window = Window(start=start, end=start + pd.Timedelta(days=1))
+        window = day_window(int(each), zone=zone, num_days=num_days)
         found.extend(find_in_columns(reference, kept[day == each], detectors=detectors, window=window))
     return found
 

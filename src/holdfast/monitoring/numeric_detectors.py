@@ -54,7 +54,7 @@ class KolmogorovSmirnov:
         n, m = reference.num_finite, len(current.values)
         note = ""
         if reference.values is not None:
-            statistic, p_value = ks_test(reference.values, current.values)
+            statistic, p_value = ks_test(current.inner(reference.values), current.values)
             low, high = ks_interval(statistic, num_reference=n, num_current=m)
         else:
             statistic, error = _distance_at_knots(reference, current)
@@ -162,7 +162,7 @@ def _distances(reference: NumericReference, current: NumericWindow) -> tuple[flo
         if cut is now and points[0] >= low and points[-1] <= high:
             return total, total
         return total, weighted_wasserstein(np.clip(points, low, high), weights, cut)
-    before = reference.values
+    before = current.inner(reference.values)
     total = wasserstein(before, now)
     if cut is now and before[0] >= low and before[-1] <= high:
         return total, total

@@ -9,6 +9,12 @@ from scipy.special import betaincinv
 
 from holdfast.monitoring.finding import Finding
 
+WHAT_IS_WRONG = {
+    "impossible_values": "hold a prediction or an outcome that is no number, or out of its range: left out",
+    "duplicate_rows": "have the request_id and slot of an earlier one",
+    "unplaced_rows": "have no time: left out",
+}
+"""What findings on rows that cannot be say of them, by kind."""
 LEAST_RATIO = 1e-6
 """What a ratio of exactly 0 counts as, so that its logarithm is a number."""
 
@@ -47,7 +53,6 @@ def impossible_values(
     num_rows: int,
     *,
     kind: str = "impossible_values",
-    note: str = "hold a prediction or an outcome that is no number, or out of its range: left out",
     **place: Any,
 ) -> Finding:
     """A finding on rows that cannot be, such as values that no outcome or prediction can have.
@@ -55,8 +60,7 @@ def impossible_values(
     Args:
         count: how many rows, at least 1.
         num_rows: rows that were looked at.
-        kind: its name.
-        note: what is wrong with them.
+        kind: its name, of ``WHAT_IS_WRONG``.
         place: other fields of ``Finding``.
 
     Returns:
@@ -72,6 +76,6 @@ def impossible_values(
         interval=(least, most),
         n_current=num_rows,
         severity="broken",
-        note=f"{count} of {num_rows} rows {note}",
+        note=f"{count} of {num_rows} rows {WHAT_IS_WRONG[kind]}",
         **place,
     )

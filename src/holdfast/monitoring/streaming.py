@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
+import pandas as pd
 
 from holdfast.monitoring.finding import Finding
 from holdfast.monitoring.pair import Place
@@ -29,6 +30,8 @@ class StreamDetector(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Adwin:
     """A change of the mean, by an adaptive window. Source: Bifet and Gavalda (2007).
+
+    On stable independent values the default alarms less than once in ten thousand.
 
     Attributes:
         delta: the smaller, the fewer false alarms; in (0, 1).
@@ -58,7 +61,8 @@ class Adwin:
 class PageHinkley:
     """A change of the mean, by cumulated deviations. Source: Page (1954).
 
-    Not calibrated: on stable data of unit variance the default alarms about once in a thousand values.
+    Not calibrated: on stable values of unit variance the default alarms about 0.6 times in a thousand, on
+    log-normal ones 2.6 times. ``delta`` and ``threshold`` are in the values' unit; scale them with it.
 
     Attributes:
         min_instances: values before the first look.
@@ -105,6 +109,8 @@ class PageHinkley:
 class Ddm:
     """A rise of an error rate: the stream is 1 for an error, else 0. Source: Gama et al. (2004).
 
+    On a stable rate of 0.05 the default alarms about once in fifty thousand.
+
     Attributes:
         warm_start: values before the first look.
         warning_threshold: standard deviations that warn.
@@ -143,6 +149,8 @@ class Ddm:
 class Kswin:
     """A change of the distribution, by Kolmogorov-Smirnov tests within a sliding window. Source: Raab et
     al. (2020).
+
+    It tests at every value, in 0.3 to 0.5 ms: on stable ones the default alarms about once in a thousand.
 
     Attributes:
         alpha: level of each test, in (0, 1).
@@ -186,23 +194,19 @@ class Signal:
     is_warning: bool = False
 
 
+CHUNK = 65_536
+"""Values of an array that are taken apart at a time."""
+
+
 def signals(values: Iterable[float], *, detector: StreamDetector) -> Iterator[Signal]:
     """Where a detector speaks along a stream, from index 0; of several warnings before a drift, the first.
 
-    Missing and infinite values are passed over, as one of them would poison the detector's state for good.
+    The stream is read once and not kept, so that it may be an iterator without an end. Missing and infinite
+    values are passed over, as one of them would poison the detector's state for good.
     """
-    state = detector.start()
-    has_warned = False
-    for index, value in enumerate(values):
-        if not math.isfinite(value):
-            continue
-        state.update(value)
-        if getattr(state, "warning_detected", False) and not has_warned:
-            has_warned = True
-            yield Signal(index=index, is_warning=True)
-        if state.drift_detected:
-            has_warned = False
-            yield Signal(index=index)
+    for index, _, spoke in _steps(values, detector):
+        if spoke is not None:
+            yield Signal(index=index, is_warning=spoke == "warning")
 
 
 def stream_findings(
@@ -210,9 +214,11 @@ def stream_findings(
 ) -> list[Finding]:
     """The drifts of a stream as findings: statistic is the index, effect the change of the mean in own units.
 
+    Reads the stream once and keeps sums alone.
+
     Args:
         where: what the stream is of.
-        values: in their order of time; NaN where unknown.
+        values: of a feature, a prediction or an outcome, in their order of time; NaN where unknown.
         detector: its settings.
         place: what ``where`` is.
 
@@ -220,28 +226,24 @@ def stream_findings(
         One finding per drift, without a p-value: these detectors have none. A stream without a single
         finite value gives one finding of kind ``all_missing``.
     """
-    held = np.asarray(list(values), dtype=np.float64)
-    finite = np.isfinite(held)
-    if not finite.any():
+    counts, sums, drifts, num_values = [0], [0.0], [], 0
+    for index, value, spoke in _steps(values, detector):
+        num_values = index + 1
+        if spoke == "drift":
+            drifts.append(index)
+            counts.append(0)
+            sums.append(0.0)
+        if math.isfinite(value):
+            counts[-1] += 1
+            sums[-1] += value
+    if not sum(counts):
         note = "the stream holds no finite value"
-        return [
-            Finding(
-                where=where,
-                kind="all_missing",
-                place=place,
-                n_current=len(held),
-                severity="broken",
-                note=note,
-            )
-        ]
+        shared: dict[str, Any] = {"where": where, "place": place, "n_current": num_values}
+        return [Finding(kind="all_missing", severity="broken", note=note, **shared)]
     found = []
-    begin = 0
-    drifts = [signal.index for signal in signals(held, detector=detector) if not signal.is_warning]
     for number, index in enumerate(drifts):
-        after = drifts[number + 1] if number + 1 < len(drifts) else len(held)
-        before_values = held[begin:index][finite[begin:index]]
-        after_values = held[index:after][finite[index:after]]
-        change = float(after_values.mean() - before_values.mean()) if len(before_values) else None
+        before, after = counts[number], counts[number + 1]
+        change = sums[number + 1] / after - sums[number] / before if before else None
         found.append(
             Finding(
                 where=where,
@@ -250,14 +252,42 @@ def stream_findings(
                 statistic=float(index),
                 effect=change,
                 effect_unit="own units",
-                n_reference=len(before_values),
-                n_current=len(after_values),
+                n_reference=before,
+                n_current=after,
                 severity="moderate",
-                note=f"changed at value {index} of {len(held)}",
+                note=f"changed at value {index} of {num_values}",
             )
         )
-        begin = index
     return found
+
+
+def _steps(
+    values: Iterable[float], detector: StreamDetector
+) -> Iterator[tuple[int, float, Literal["warning", "drift"] | None]]:
+    """Every value with its index, and what the detector says at it."""
+    state = detector.start()
+    has_warned = False
+    for index, value in enumerate(_one_by_one(values)):
+        spoke: Literal["warning", "drift"] | None = None
+        if math.isfinite(value):
+            state.update(value)
+            if getattr(state, "warning_detected", False) and not has_warned:
+                has_warned = True
+                yield index, math.nan, "warning"
+            spoke = "drift" if state.drift_detected else None
+            has_warned &= spoke is None
+        yield index, value, spoke
+
+
+def _one_by_one(values: Iterable[float]) -> Iterator[float]:
+    """The values as Python's own numbers; those of an array a chunk at a time."""
+    if not isinstance(values, np.ndarray | pd.Series):
+        yield from values
+        return
+    whole = pd.Series(values)
+    for start in range(0, len(whole), CHUNK):
+        chunk = whole.iloc[start : start + CHUNK]
+        yield from chunk.to_numpy(dtype=np.float64, na_value=np.nan).tolist()
 
 
 def _in_unit(name: str, value: float) -> None:

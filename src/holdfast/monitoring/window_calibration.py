@@ -12,7 +12,7 @@ import pandas as pd
 from holdfast.core.arrays import Floats, Ints
 from holdfast.monitoring.finding import Finding
 from holdfast.monitoring.usual_findings import named_windows, usual_or_news
-from holdfast.monitoring.window_null import WindowNull, fit_window_null
+from holdfast.monitoring.window_null import FEWEST_WINDOWS, WindowNull, fit_window_null
 
 Signal = tuple[str, str]
 """Where, and which detector."""
@@ -33,6 +33,7 @@ REALISED = frozenset({"calibration_ratio", "reliability_slope", "late_label_rati
 and not as they always were: the larger p-value counts."""
 
 Season = Literal["weekday", "none"]
+DAY = pd.Timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class FindingNull:
         signals: in a fixed order.
         floors: what was added to distances before the logarithm, one a signal.
         nulls: of distances (True) and of other signals (False).
-        season: how windows were told apart.
+        season: how windows were told apart; never by weekday where all hold whole weeks.
         num_windows: reference windows.
         mean_sizes: mean rows of a reference window, one a signal.
         in_reference: whether the windows were part of what they were compared with.
@@ -78,6 +79,7 @@ class FindingNull:
                 if not _is_distance((each.where, each.kind)):
                     widening[place[each.start], number] = ratio
         season = _season_codes(starts, self.season)
+        strange = _strange(starts, season, self.nulls)
         p_values = np.full(values.shape, np.nan)
         for distance, null in self.nulls.items():
             chosen = _columns(self.signals, distance=distance)
@@ -85,22 +87,62 @@ class FindingNull:
             p_values[:, chosen] = null.p_values(
                 values[:, chosen], season=season, widening=widening[:, chosen], alternative=side
             )
+        few = self._known_too_rarely()
         usual = [usual_or_news(each, self.named, num_windows=self.num_windows) for each in findings]
-        return [self._with(each, p_values, place, index) for each in usual]
+        judged = []
+        for each in usual:
+            number = index.get((each.where, each.kind))
+            if number is None or each.start is None:
+                judged.append(each)
+            elif number in few:
+                judged.append(not_judged(each, FEW_NOTE))
+            else:
+                note = STRANGE_NOTE if each.start in strange else ""
+                judged.append(_with(each, float(p_values[place[each.start], number]), note))
+        return judged
 
-    def _with(
-        self, finding: Finding, p_values: Floats, place: dict[pd.Timestamp, int], index: dict[Signal, int]
-    ) -> Finding:
-        number = index.get((finding.where, finding.kind))
-        if number is None or finding.start is None:
-            return finding
-        p_value = float(p_values[place[finding.start], number])
-        if np.isnan(p_value):
-            return finding
-        if finding.kind in REALISED and finding.p_value is not None:
-            p_value = max(p_value, finding.p_value)
-        quiet = p_value >= 0.05 and finding.severity != "broken"
-        return replace(finding, p_value=p_value, severity="none" if quiet else finding.severity)
+    def _known_too_rarely(self) -> set[int]:
+        """Signals that the reference knows in so few windows that it says nothing about the next one."""
+        return {
+            int(signal)
+            for distance, null in self.nulls.items()
+            for signal in _columns(self.signals, distance=distance)[null.num_windows < FEWEST_WINDOWS]
+        }
+
+
+FEW_NOTE = f"not judged: the reference knows it in fewer than {FEWEST_WINDOWS} windows"
+STRANGE_NOTE = "no such weekday in the reference: judged by how far its other weekdays are apart"
+
+
+def not_judged(finding: Finding, why: str) -> Finding:
+    """The finding without a p-value, which cannot alarm unless something is broken."""
+    note = "; ".join(each for each in (finding.note, why) if each)
+    severity = finding.severity if finding.severity == "broken" else "none"
+    return replace(finding, p_value=None, severity=severity, note=note)
+
+
+def _with(finding: Finding, p_value: float, note: str) -> Finding:
+    if np.isnan(p_value):
+        return finding
+    if finding.kind in REALISED and finding.p_value is not None:
+        p_value = max(p_value, finding.p_value)
+    quiet = p_value >= 0.05 and finding.severity != "broken"
+    note = "; ".join(each for each in (finding.note, note) if each)
+    return replace(finding, p_value=p_value, severity="none" if quiet else finding.severity, note=note)
+
+
+def _strange(
+    starts: Sequence[pd.Timestamp], season: Ints | None, nulls: dict[bool, WindowNull]
+) -> set[pd.Timestamp]:
+    """Windows of a weekday that the reference does not have."""
+    if season is None:
+        return set()
+    return {
+        start
+        for null in nulls.values()
+        for start, seen in zip(starts, null.has_seen(season), strict=True)
+        if not seen
+    }
 
 
 def fit_finding_null(
@@ -120,8 +162,8 @@ def fit_finding_null(
     Args:
         reference: findings of the same detectors on R windows of the reference, as long as those to be
             watched.
-        season: ``weekday`` tells the days of the week apart, where each was seen at least twice; ``none``
-        does not.
+        season: ``weekday`` tells the days of the week apart, where each was seen at least twice and windows
+            do not hold whole weeks; ``none`` does not.
         in_reference: False where the windows were held out from what they were compared with.
         rehearsals: see ``fit_window_null``.
         seed: of the rehearsals.
@@ -153,6 +195,8 @@ def fit_finding_null(
     with np.errstate(divide="ignore"):
         values[:, distance] = np.log(np.maximum(statistics[:, distance], 0.0) + floors[distance])
     values[~np.isfinite(values)] = np.nan
+    if _num_days(reference) % 7 == 0:
+        season = "none"
     if in_reference:
         number = len(starts)
         values += order / 2.0 * np.log((1.0 + 1.0 / number) / (1.0 - 1.0 / number))
@@ -199,11 +243,21 @@ def _starts(findings: Sequence[Finding]) -> list[pd.Timestamp]:
     return sorted({each.start for each in findings if each.start is not None})
 
 
+def _num_days(findings: Sequence[Finding]) -> int:
+    """Length of the windows in whole days; 1 where they do not say when they end."""
+    days = [(each.end - each.start) / DAY for each in findings if each.start and each.end]
+    return max(round(float(np.median(days))), 1) if days else 1
+
+
 def _numbers(starts: Sequence[pd.Timestamp]) -> Ints:
-    """Windows counted in the smallest step between two of them, so that gaps stay gaps."""
-    seconds = np.array([start.timestamp() for start in starts])
-    step = float(np.diff(seconds).min()) if seconds.size > 1 else 1.0
-    return np.asarray(np.rint((seconds - seconds[0]) / step).astype(np.int64))
+    """Windows counted in the usual step between two of them, so that gaps stay gaps, and a day of 23 or 25
+    hours is a day.
+    """
+    apart = np.diff([start.timestamp() for start in starts])
+    if apart.size == 0:
+        return np.zeros(len(starts), dtype=np.int64)
+    step = np.median(apart[apart <= 1.5 * apart.min()])
+    return np.concatenate([[0], np.cumsum(np.rint(apart / step).astype(np.int64))])
 
 
 def _season_codes(starts: Sequence[pd.Timestamp], season: Season) -> Ints | None:

@@ -73,7 +73,8 @@ class WindowNull:
             alternative: ``greater`` for distances, for which small is good.
 
         Returns:
-            In (0, 1]; NaN where the statistic is NaN, its signal has no null, or its season was never seen.
+            In (0, 1]; NaN where the statistic is NaN or its signal has no null. A season that was never seen
+            borrows the spread of the levels of those that were, as if it were one more of their kind.
         """
         values = np.asarray(statistics, dtype=np.float64)
         p_values: Floats = np.full(values.shape, np.nan)
@@ -83,19 +84,29 @@ class WindowNull:
             share = memory_posterior(np.stack([fit.log_evidence for fit in fits]), self.memory_shares)
             both: Floats = np.zeros((values.shape[0], signals.size))
             above = np.zeros((values.shape[0], signals.size), dtype=np.float64)
-            degrees = int(self.num_windows[signals[0]]) - self.seasons.size
+            num_seasons = fits[0].coefficients.shape[0]
+            of_fit = design if num_seasons > 1 else np.ones((values.shape[0], 1))
+            known = seen if num_seasons > 1 else np.ones(seen.size, dtype=bool)
+            degrees = int(self.num_windows[signals[0]]) - num_seasons
             for fit, weight in zip(fits, share, strict=True):
-                leverage = np.einsum("wp,pq,wq->w", design, fit.inverse, design)
+                leverage = np.einsum("wp,pq,wq->w", of_fit, fit.inverse, of_fit)
                 scale = np.sqrt((wider[:, signals] + leverage[:, None]) * fit.variance)
-                distance = (values[:, signals] - design @ fit.coefficients) / scale
-                both += weight * 2.0 * stdtr(degrees, -np.abs(distance))
+                distance = (values[:, signals] - of_fit @ fit.coefficients) / scale
+                if not known.all():
+                    new = np.ix_(~known, signals)
+                    distance[~known] = _strange_distance(values[new], wider[new], fit)
+                freedom = np.where(known, degrees, num_seasons - 1)[:, None]
+                both += weight * 2.0 * stdtr(freedom, -np.abs(distance))
                 above += weight * (distance > 0.0)
             both = self._calibrated(both)
             if alternative == "greater":
                 both = np.where(above > 0.5, both / 2.0, 1.0 - both / 2.0)
             p_values[:, signals] = np.where(np.isfinite(values[:, signals]), both, np.nan)
-        p_values[~seen] = np.nan
         return p_values
+
+    def has_seen(self, season: Ints) -> Bools:
+        """Whether the reference has windows of each season, ``[W]``."""
+        return np.isin(season, self.seasons) | (self.seasons.size == 1)
 
     def _calibrated(self, p_values: Floats) -> Floats:
         """P-values through the map that the rehearsals gave; in proportion below its smallest value."""
@@ -154,16 +165,15 @@ def fit_window_null(
     known = np.isfinite(values)
     num_windows = known.sum(axis=0)
     spread = np.array([_spread(values[known[:, s], s]) for s in range(columns)])
-    enough = num_windows >= max(FEWEST_WINDOWS, seasons.size + 2)
-    varies = enough & (spread > SMALLEST_SPREAD)
+    varies = (num_windows >= FEWEST_WINDOWS) & (spread > SMALLEST_SPREAD)
     fits = []
     # Signals known in the same windows share all that is costly.
     for pattern in np.unique(known[:, varies], axis=1).T:
         signals = np.flatnonzero(varies & (known == pattern[:, None]).all(axis=0))
         design, _ = _design(season, seasons, num_windows=rows)
-        if (design[pattern].sum(axis=0) == 0.0).any():
-            varies[signals] = False
-            continue
+        if (design[pattern].sum(axis=0) == 0.0).any() or pattern.sum() < seasons.size + 2:
+            # Known in too few windows to tell seasons apart: their spread is a part of the signal's own.
+            design = np.ones((rows, 1))
         fits.append(
             (signals, fit_memories(values[np.ix_(pattern, signals)], moments[pattern], design[pattern]))
         )
@@ -228,6 +238,18 @@ def _rehearse(
     given[-1] = 1.0
     keep = np.r_[True, np.diff(given) > 0.0]
     return given[keep], realised[keep]
+
+
+def _strange_distance(values: Floats, wider: Floats, fit: Fit) -> Floats:
+    """How far values of a season that was never seen lie from the seasons' mean level, ``[W, S]``.
+
+    The levels' own variance, as they were estimated, and that of a window, which counts the noise of the
+    levels a little twice.
+    """
+    number = fit.coefficients.shape[0]
+    between = fit.coefficients.var(axis=0, ddof=1)
+    scale = np.sqrt((1.0 + 1.0 / number) * between + wider * fit.variance)
+    return np.asarray((values - fit.coefficients.mean(axis=0)) / scale)
 
 
 def _told_apart(season: Ints | None) -> Ints:

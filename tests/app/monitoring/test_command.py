@@ -193,15 +193,49 @@ def test_a_log_without_rows_says_one_thing(watch, frame):
     assert told["windows"] == []
 
 
-def test_windows_of_several_days_and_bounds(watch, frame):
-    code, told = watch(
-        frame, "window=2d", "start=2025-02-04", "end=2025-02-09", "rate=0.0001", "control=holm"
-    )
+def test_windows_of_several_days_and_bounds(watch, frame, tmp_path):
+    code, told = watch(frame, "window=2d", "start=2025-02-04", "end=2025-02-09", "control=holm", "rate=0.01")
     assert code in (0, 3, 4)
     assert [each["start"][:10] for each in told["windows"]] == ["2025-02-04", "2025-02-06"]
-    assert "count rows" in told["warnings"][0]
-    ends = {each["end"][:10] for each in told["alarms"] if each["where"] == "click"}
-    assert ends <= {"2025-02-06", "2025-02-08"}
+    assert told["warnings"] == []
+    # Two days are held against pairs of days of the reference: rows alone would say that all has moved.
+    findings = pd.read_parquet(tmp_path / "out" / "findings.parquet")
+    compared = findings[findings["kind"].isin(["kolmogorov_smirnov", "calibration_ratio"])]
+    assert set(compared["end"].dt.strftime("%Y-%m-%d")) == {"2025-02-06", "2025-02-08"}
+    assert len(told["alarms"]) <= 2
+
+
+def test_windows_for_which_the_reference_is_too_short_are_judged_by_their_days(watch, frame):
+    late = (frame["shown_at"] >= CHANGE).to_numpy()
+    frame["content_length"] = np.where(late, frame["content_length"] * 1000.0, frame["content_length"])
+    code, told = watch(frame, "window=5d", "rate=0.01")
+    assert code in (3, 4)
+    assert "judged by their days" in told["warnings"][0]
+    assert [window["end"][:10] for window in told["windows"]] == ["2025-02-08"]
+    assert "content_length" in {each["where"] for each in told["alarms"]}
+    assert "editor_score" not in {each["where"] for each in told["alarms"]}
+
+
+def test_many_files_in_any_order_are_the_same_log(watch, trained, frame, tmp_path):
+    _, whole = watch(frame)
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    for number, rows in enumerate(np.array_split(np.random.default_rng(0).permutation(len(frame)), 3)):
+        write_rows(shards / f"{number}.parquet", frame.iloc[rows])
+    write_json(shards / "observed.json", {"observed_until": trained.log.observed_until.isoformat()})
+    words = [f"reference={trained.run}", f"log={shards}", f"output={tmp_path / 'out'}", "harm_rows=50"]
+    main(["monitor", *words, *(f"{name}={day}" for name, day in DAYS.items())])
+    parts = json.loads((tmp_path / "out" / "monitor.json").read_text())
+    assert parts["windows"] == whole["windows"]
+    assert parts["log"] == whole["log"]
+    assert parts["num_findings"] == whole["num_findings"]
+
+
+def test_of_a_window_larger_than_memory_a_sample_is_watched(watch, frame):
+    code, told = watch(pd.concat([frame] * 8).sort_values("shown_at", kind="stable"), "most_rows=1000")
+    assert code in (0, 3, 4)
+    assert any("a sample of that many" in each for each in told["warnings"])
+    assert sum(window["rows"] for window in told["windows"]) > 8000
 
 
 def test_the_page_needs_nothing_else(watch, frame, tmp_path):
@@ -235,6 +269,7 @@ def test_a_log_without_a_time_is_refused(watch, frame, capsys):
         (["reference=RUN", "log=x", "rate=2"], "rate is 2"),
         (["reference=RUN", "log=x", "looks=0"], "looks is 0"),
         (["reference=RUN", "log=x", "window=1h"], "window is '1h'"),
+        (["reference=RUN", "log=x", "most_rows=5"], "most_rows is 5"),
         (["reference=RUN", "log=x", "start=2025-02-30"], "no day of the calendar"),
         (["reference=RUN", "log=x", "colour=red"], "no setting 'colour'"),
         (["reference=RUN", "log=x", "control=hope"], "control is 'hope'"),

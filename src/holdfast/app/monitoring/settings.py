@@ -30,6 +30,7 @@ class MonitorSettings:
         slices: features by whose values calibration is told; None for those with at most eight values.
         ignore: columns that are not compared.
         harm_rows: rows of the reference on which an alarm's harm is estimated, at least 10.
+        most_rows: rows of a window that are held in memory, at least 1000; of a window with more a sample.
     """
 
     window: str = "1d"
@@ -43,6 +44,7 @@ class MonitorSettings:
     slices: list[str] | None = None
     ignore: list[str] = field(default_factory=list)
     harm_rows: int = 500
+    most_rows: int = 2_000_000
 
     def __post_init__(self) -> None:
         check_rate(self.rate)
@@ -57,6 +59,8 @@ class MonitorSettings:
             raise ValueError(f"looks is {self.looks}; it must be at least 1, which acts on the first window")
         if self.harm_rows < 10:
             raise ValueError(f"harm_rows is {self.harm_rows}; at least 10 rows are needed")
+        if self.most_rows < 1000:
+            raise ValueError(f"most_rows is {self.most_rows}; a window needs 1000 rows or more to be sampled")
         for name in ("start", "end"):
             text = getattr(self, name)
             if text is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", str(text)):

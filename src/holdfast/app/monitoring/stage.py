@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from holdfast.app.metrics_file import flat, write_monitor
+from holdfast.app.monitoring.memory_log import MemoryLog
 from holdfast.app.monitoring.opening import Opened, open_reference
 from holdfast.app.monitoring.page import monitor_page
 from holdfast.app.monitoring.results import result, tables, write_results
 from holdfast.app.monitoring.sayings import lines
 from holdfast.app.monitoring.watched_log import about, iso_day
 from holdfast.app.monitoring.watching import watch
+from holdfast.app.monitoring.window_rows import WindowReader
 from holdfast.app.monitoring.windows import windows_of
 from holdfast.app.run import Run
 from holdfast.core.errors import UserError
@@ -33,14 +35,10 @@ def monitor_run(run: Run) -> None:
                 f"the test window, {iso_day(begins)} to {iso_day(ends)}, has no whole window of "
                 f"{settings.window} within monitor.start and monitor.end; choose others"
             )
-        watched = watch(
-            opened.watcher.score(log),
-            opened.reference,
-            watcher=opened.watcher,
-            windows=windows,
-            settings=settings,
-        )
-        told = result(watched, settings, about(opened, log))
+        rows = MemoryLog(log, history=opened.plan.history, inputs=[])
+        reader = WindowReader(opened, rows, most_rows=settings.most_rows)
+        watched = watch(reader.windows(windows), opened.reference, watcher=opened.watcher, settings=settings)
+        told = result(watched, settings, about(opened, rows))
     write_results(run.folder.monitor, told, watched, monitor_page(told, watched.findings))
     run.save_tables({f"monitor_{name}": table for name, table in tables(watched).items()})
     metrics = metrics_of(told)

@@ -6,7 +6,7 @@ N rows of the reference.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from holdfast.app.monitoring.dwell_loss import DwellLoss, fit_dwell_loss, possib
 from holdfast.app.monitoring.news import KIND, natural_news
 from holdfast.app.monitoring.scored_rows import ScoredRows
 from holdfast.app.monitoring.windows import (
+    Days,
     calibration_findings,
     calibration_table,
     column_findings,
@@ -34,6 +35,11 @@ from holdfast.monitoring.reference import Reference
 from holdfast.monitoring.reference_file import load_reference, save_reference
 
 COLUMNS_FOLDER, FINDINGS_FILE, HEADS_FILE = "columns", "findings.parquet", "heads.json"
+LONGER_FILE = "longer_findings.parquet"
+LENGTHS = (2, 3, 4, 5, 6, 7, 14, 28)
+"""Days of the windows beside single days on which the reference is compared with itself ..."""
+FEWEST_WINDOWS = 8
+"""... where it holds as many of them as this: its second half, which tells what is new, then has four."""
 FEW_VALUES = 8
 MOST_SLICED = 3
 SAMPLE_ROWS = 1000
@@ -46,6 +52,7 @@ class WatchReference:
     Attributes:
         columns: of features and predictions, as a sketch.
         findings: on its own days, from which false alarms are calibrated.
+        longer: the same on its windows of several days, by their number.
         usual: mean of each prediction.
         calibrations: from what a head predicts of shares to what happened, by head.
         completion: how fast returns come in; None where the reference is too short to tell.
@@ -62,6 +69,11 @@ class WatchReference:
     slices: list[str]
     last_day: int
     dwell_loss: DwellLoss | None = None
+    longer: Mapping[int, list[Finding]] = field(default_factory=dict)
+
+    def findings_of(self, window_days: int) -> list[Finding] | None:
+        """What was found on windows of this length; None where there are too few of them."""
+        return self.findings if window_days == 1 else self.longer.get(window_days)
 
     def without(self, ignored: Sequence[str]) -> WatchReference:
         """The same, with some columns left out of all comparisons; they stay in the sample for the model."""
@@ -71,7 +83,11 @@ class WatchReference:
             raise UserError(f"monitor.ignore names {unknown}, and the reference has {known}")
         kept = {name: each for name, each in self.columns.columns.items() if name not in ignored}
         findings = [each for each in self.findings if each.where not in ignored]
-        return replace(self, columns=replace(self.columns, columns=kept), findings=findings)
+        longer = {
+            length: [each for each in found if each.where not in ignored]
+            for length, found in self.longer.items()
+        }
+        return replace(self, columns=replace(self.columns, columns=kept), findings=findings, longer=longer)
 
 
 def make_watch_reference(rows: ScoredRows, *, categorical: Sequence[str], zone: str) -> WatchReference:
@@ -98,20 +114,12 @@ def make_watch_reference(rows: ScoredRows, *, categorical: Sequence[str], zone: 
         and 2 <= each.num_distinct <= FEW_VALUES
         and _varies_in_days(rows, name)
     ][:MOST_SLICED]
-    windows = windows_of(int(rows.day.min()), int(rows.day.max()) + 1, num_days=1, zone=zone)
-    findings = [
-        finding
-        for window in windows
-        for finding in column_findings(columns, rows.rows(window.holds(rows.day)), window.window)
-    ]
-    # In its own days nothing is new: what is new in later ones is learned from its second half.
-    news = list(natural_news(columns, rows.features, rows.day, windows))
-    told = {each.where for each in news}
-    findings = [each for each in findings if each.kind != KIND or each.where not in told] + news
-    findings += calibration_findings(calibration_table(rows, windows, slices), windows)
-    completion = _completion(rows)
-    if completion is not None:
-        findings += late_history(rows, completion, zone)
+    first, end = int(rows.day.min()), int(rows.day.max()) + 1
+    found = {
+        length: _findings_on(windows_of(first, end, num_days=length, zone=zone), rows, columns, slices)
+        for length in (1, *LENGTHS)
+        if length == 1 or (end - first) // length >= FEWEST_WINDOWS
+    }
     calibrations = {}
     for head, outcome in rows.outcomes.items():
         known = (
@@ -121,16 +129,38 @@ def make_watch_reference(rows: ScoredRows, *, categorical: Sequence[str], zone: 
         if head != "dwell" and 0.0 < observed.sum() < observed.size:
             calibrations[head] = _thinned(fit_isotonic(outcome.predicted[known], observed))
     usual = {str(name): float(rows.predictions[name].mean()) for name in rows.predictions}
+    days = found.pop(1)
+    completion = _completion(rows)
+    if completion is not None:
+        days += late_history(rows, completion, zone)
     return WatchReference(
         columns,
-        findings,
+        days,
         usual,
         calibrations,
         completion,
         slices,
-        int(rows.day.max()),
-        fit_dwell_loss(rows),
+        end - 1,
+        dwell_loss=fit_dwell_loss(rows),
+        longer=found,
     )
+
+
+def _findings_on(
+    windows: Sequence[Days], rows: ScoredRows, columns: Reference, slices: Sequence[str]
+) -> list[Finding]:
+    """What is found on windows of the reference itself, where nothing has changed."""
+    here = rows.rows((rows.day >= windows[0].first) & (rows.day < windows[-1].first + windows[-1].num_days))
+    findings = [
+        finding
+        for window in windows
+        for finding in column_findings(columns, here.rows(window.holds(here.day)), window.window)
+    ]
+    # In its own days nothing is new: what is new in later ones is learned from its second half.
+    news = list(natural_news(columns, here.features, here.day, windows))
+    told = {each.where for each in news}
+    findings = [each for each in findings if each.kind != KIND or each.where not in told] + news
+    return findings + list(calibration_findings(calibration_table(here, windows, slices), windows))
 
 
 def save_watch_reference(reference: WatchReference, folder: Path) -> None:
@@ -138,6 +168,11 @@ def save_watch_reference(reference: WatchReference, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_reference(reference.columns, folder / COLUMNS_FOLDER)
     findings_table(reference.findings).to_parquet(folder / FINDINGS_FILE, index=False)
+    if reference.longer:
+        tables = [
+            findings_table(found).assign(window_days=length) for length, found in reference.longer.items()
+        ]
+        pd.concat(tables, ignore_index=True).to_parquet(folder / LONGER_FILE, index=False)
     completion = reference.completion
     write_json(
         folder / HEADS_FILE,
@@ -188,7 +223,19 @@ def load_watch_reference(folder: Path) -> WatchReference:
         slices=told["slices"],
         last_day=told["last_day"],
         dwell_loss=None if loss is None else DwellLoss.from_plain(loss),
+        longer=_longer(folder / LONGER_FILE),
     )
+
+
+def _longer(path: Path) -> dict[int, list[Finding]]:
+    """Findings on windows of several days; none of bundles that were exported before there were any."""
+    if not path.is_file():
+        return {}
+    table = pd.read_parquet(path)
+    return {
+        length: findings_of(table[table["window_days"] == length].drop(columns="window_days"))
+        for length in table["window_days"].unique().tolist()
+    }
 
 
 def _varies_in_days(rows: ScoredRows, name: str) -> bool:

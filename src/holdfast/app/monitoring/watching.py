@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
+from holdfast.app.monitoring.judging import Judge
+from holdfast.app.monitoring.label_free_table import COLUMNS as LABEL_FREE_COLUMNS
 from holdfast.app.monitoring.label_free_table import label_free_table
 from holdfast.app.monitoring.scored_rows import ScoredRows, Watcher
 from holdfast.app.monitoring.settings import MonitorSettings
 from holdfast.app.monitoring.watch_reference import WatchReference
+from holdfast.app.monitoring.window_rows import WindowRows
 from holdfast.app.monitoring.windows import (
     Days,
     calibration_findings,
@@ -25,9 +29,12 @@ from holdfast.core.arrays import Floats
 from holdfast.monitoring.alarms import Alarm, RetrainingTrigger, raise_alarms, retraining_trigger
 from holdfast.monitoring.finding import Finding
 from holdfast.monitoring.harm import Harm, HarmEstimator
-from holdfast.monitoring.window_calibration import FindingNull, fit_finding_null
+from holdfast.monitoring.monitoring_columns import find_in_columns
+from holdfast.monitoring.reference import sampled_rows
 
-REHEARSALS, NULL_DRAWS = 50, 40
+NULL_DRAWS = 40
+KEPT_ROWS = 5000
+"""Rows of an alarming window that its harm is estimated from."""
 
 
 @dataclass(frozen=True)
@@ -58,56 +65,35 @@ class Watched:
 
 
 def watch(
-    rows: ScoredRows,
+    windows: Iterable[WindowRows],
     reference: WatchReference,
     *,
     watcher: Watcher,
-    windows: Sequence[Days],
     settings: MonitorSettings,
-    found: Sequence[Finding] = (),
+    found: Callable[[], Sequence[Finding]] = list,
 ) -> Watched:
     """Look at every window of scored rows, and raise alarms at the rate that was asked for.
 
     Args:
-        rows: of the windows, others are not looked at.
+        windows: with their rows, in order of time, all of one length; one is held at a time.
         reference: of the bundle that ``watcher`` scores with.
         watcher: tells the harm of a change by what the model makes of it.
-        windows: in order of time, all of one length.
         settings: what is an alarm.
-        found: findings on the log as a whole, such as an outcome that it lacks.
+        found: findings on the log as a whole, such as an outcome that it lacks; asked for when all windows
+            have been read.
     """
     compared = reference.without(settings.ignore)
     slices = compared.slices if settings.slices is None else settings.slices
-    places = [window.holds(rows.day) for window in windows]
-    inside = np.logical_or.reduce(places) if places else np.zeros(len(rows), dtype=bool)
-    rows, places = rows.rows(inside), [each[inside] for each in places]
-    raw = list(found)
-    for window, here in zip(windows, places, strict=True):
-        raw += column_findings(compared.columns, rows.rows(here), window.window)
-    if not windows:
-        # Without rows nothing is known of any column, and there is one thing to say.
-        raw = [each for each in column_findings(compared.columns, rows, None) if each.where == "*"]
-    calibration = calibration_table(rows, windows, slices, null_draws=NULL_DRAWS)
-    raw += calibration_findings(calibration, windows)
-    raw += unknown_clicks(rows, windows)
-    late = pd.DataFrame()
-    warnings = []
-    for head, outcome in rows.outcomes.items():
-        if outcome.age is None or not len(rows):
-            continue
-        if reference.completion is None:
-            warnings.append(f"days on which no {head} has matured are not judged: the reference is too short")
-            continue
-        late = late_table(outcome, rows, windows, reference.completion).assign(head=head)
-        # Rows that cannot be are told once, with the calibration of all windows.
-        found_late = late_findings(late, head, windows[0].zone)
-        raw += [each for each in found_late if each.kind != "impossible_values"]
-    null, why = _null(compared, settings)
-    warnings += why
-    findings = raw if null is None else _judged(raw, null)
-    harm = _Harm(
-        watcher, reference, rows, dict(zip([w.window.start for w in windows], places, strict=True)), settings
-    )
+    judge, harm = Judge(compared, settings), _Harm(watcher, reference, settings)
+    seen = _Seen()
+    for each in windows:
+        findings = _look(each, compared, slices, judge, seen)
+        seen.findings += findings
+        harm.keep(each, findings)
+    calibration = seen.table("calibration", pd.DataFrame(columns=["head", "day", "slice", "n"]))
+    # Without rows nothing is known of any column, and there is one thing to say.
+    empty = [] if seen.windows else _nothing(compared)
+    findings = [*found(), *empty, *seen.findings]
     alarms = raise_alarms(
         findings,
         rate=settings.rate,
@@ -117,70 +103,124 @@ def watch(
         tolerance=settings.tolerance,
     )
     return Watched(
-        windows=windows,
-        rows=[int(here.sum()) for here in places],
+        windows=seen.windows,
+        rows=seen.rows,
         findings=findings,
         alarms=alarms,
         trigger=retraining_trigger(alarms, looks=settings.looks),
         calibration=calibration,
-        late=late,
-        label_free=label_free_table(
-            rows, list(zip(windows, places, strict=True)), reference.calibrations, reference.dwell_loss
-        ),
-        warnings=warnings,
+        late=seen.table("late", pd.DataFrame()),
+        label_free=seen.table("label_free", pd.DataFrame(columns=list(LABEL_FREE_COLUMNS))),
+        warnings=[*seen.warnings, *judge.warnings],
     )
 
 
-def _null(reference: WatchReference, settings: MonitorSettings) -> tuple[FindingNull | None, list[str]]:
-    """How findings vary on the reference's own days; None, and why, where that cannot be learned."""
-    if settings.window_days != 1:
-        return None, [
-            f"p-values of windows of {settings.window_days} days count rows, which are not independent: "
-            "expect more false alarms than asked for; windows of 1d are calibrated on days of the reference"
-        ]
-    try:
-        null = fit_finding_null(reference.findings, season=settings.season, rehearsals=REHEARSALS)
-    except ValueError as error:
-        return None, [f"false alarms are more frequent than asked for: {error}"]
-    return null, []
+class _Seen:
+    """What is left of windows that were looked at."""
+
+    def __init__(self) -> None:
+        self.windows: list[Days] = []
+        self.rows: list[int] = []
+        self.findings: list[Finding] = []
+        self.warnings: list[str] = []
+        self._tables: dict[str, list[pd.DataFrame]] = defaultdict(list)
+
+    def add(self, name: str, table: pd.DataFrame) -> None:
+        if len(table):
+            self._tables[name].append(table)
+
+    def table(self, name: str, without: pd.DataFrame) -> pd.DataFrame:
+        """The windows' tables as one, each head's rows together."""
+        if name not in self._tables:
+            return without
+        whole = pd.concat(self._tables[name], ignore_index=True)
+        heads = pd.factorize(whole["head"])[0] if name != "label_free" else np.zeros(len(whole))
+        return whole.iloc[np.argsort(heads, kind="stable")].reset_index(drop=True)
 
 
-def _judged(raw: Sequence[Finding], null: FindingNull) -> list[Finding]:
-    """With p-values from the reference's days; a slice that has none there is shown, and not judged.
+def _look(
+    each: WindowRows, reference: WatchReference, slices: Sequence[str], judge: Judge, seen: _Seen
+) -> list[Finding]:
+    """One window: its findings, judged; its tables go into ``seen``."""
+    window, rows = each.window, each.rows
+    seen.windows.append(window)
+    seen.rows.append(each.num_rows)
+    calibration = calibration_table(rows, [window], slices, null_draws=NULL_DRAWS)
+    seen.add("calibration", calibration)
+    raw = [
+        *column_findings(reference.columns, rows, window.window),
+        *calibration_findings(calibration, [window]),
+        *unknown_clicks(rows, [window]),
+    ]
+    for head, outcome in rows.outcomes.items():
+        if outcome.age is None or not len(rows):
+            continue
+        if reference.completion is None:
+            told = f"days on which no {head} has matured are not judged: the reference is too short"
+            seen.warnings += [] if told in seen.warnings else [told]
+            continue
+        late = late_table(outcome, rows, [window], reference.completion).assign(head=head)
+        seen.add("late", late)
+        # Rows that cannot be are told once, with the calibration of all rows.
+        raw += [x for x in late_findings(late, head, window.zone) if x.kind != "impossible_values"]
+    whole = np.ones(len(rows), dtype=bool)
+    seen.add(
+        "label_free", label_free_table(rows, [(window, whole)], reference.calibrations, reference.dwell_loss)
+    )
+    days = _of_days(rows, window, reference, slices) if judge.wants_days else []
+    return judge.judged(raw, days=days)
 
-    Of few rows, and with nothing to be like, it would alarm for whatever is particular about it.
-    """
-    found = []
-    for before, after in zip(raw, null.calibrated(raw), strict=True):
-        alone = before.place == "slice" and after.p_value == before.p_value
-        found.append(replace(after, p_value=None, severity="none") if alone else after)
+
+def _of_days(
+    rows: ScoredRows, window: Days, reference: WatchReference, slices: Sequence[str]
+) -> list[Finding]:
+    """The findings of each of the window's days that has rows."""
+    found: list[Finding] = []
+    for day in window.days:
+        here = rows.rows(day.holds(rows.day))
+        if len(here):
+            found += column_findings(reference.columns, here, day.window)
+            found += calibration_findings(calibration_table(here, [day], slices), [day])
     return found
 
 
-class _Harm:
-    """Estimates the harm of a column's change in a window, once."""
+def _nothing(reference: WatchReference) -> list[Finding]:
+    found = find_in_columns(reference.columns, pd.DataFrame(), window=None)
+    return [each for each in found if each.where == "*"]
 
-    def __init__(
-        self,
-        watcher: Watcher,
-        reference: WatchReference,
-        rows: ScoredRows,
-        places: dict[pd.Timestamp | None, np.ndarray],
-        settings: MonitorSettings,
-    ) -> None:
-        self.watcher, self.usual, self.rows, self.places = watcher, reference.usual, rows, places
+
+class _Harm:
+    """Estimates the harm of a column's change in a window, once.
+
+    Keeps a sample of each window in which a column may alarm.
+    """
+
+    def __init__(self, watcher: Watcher, reference: WatchReference, settings: MonitorSettings) -> None:
+        self.watcher, self.usual = watcher, reference.usual
         self.sample = reference.columns.sample
         self.estimator = HarmEstimator(max_rows=settings.harm_rows)
+        self.rate = settings.rate
+        self.kept: dict[pd.Timestamp | None, pd.DataFrame] = {}
         self.known: dict[tuple[str, pd.Timestamp | None], Harm | None] = {}
 
+    def keep(self, each: WindowRows, findings: Sequence[Finding]) -> None:
+        """Keep rows of a window, should any of its columns alarm."""
+        alarming = any(
+            finding.severity == "broken" or (finding.p_value is not None and finding.p_value <= self.rate)
+            for finding in findings
+            if finding.place == "feature"
+        )
+        if alarming:
+            self.kept[each.window.window.start] = sampled_rows(each.rows.features, KEPT_ROWS)
+
     def __call__(self, finding: Finding) -> Harm | None:
-        if finding.place != "feature" or finding.where not in self.sample or finding.start not in self.places:
+        if finding.place != "feature" or finding.where not in self.sample or finding.start not in self.kept:
             return None
         # What is not there, or cannot be read, is the same in every window.
         gone = finding.kind in ("missing_column", "type_changed")
         key = (finding.where, None if gone else finding.start)
         if key not in self.known:
-            current = self.rows.features[self.places[finding.start]]
+            current = self.kept[finding.start]
             self.known[key] = self.estimator.estimate(
                 self._value, reference=self.sample, current=current, column=finding.where
             )

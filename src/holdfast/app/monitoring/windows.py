@@ -15,6 +15,7 @@ import pandas as pd
 from holdfast.app.monitoring.scored_rows import Outcome, ScoredRows
 from holdfast.core.arrays import Bools, Ints
 from holdfast.monitoring.calibration import CalibrationWatch
+from holdfast.monitoring.days import day_window
 from holdfast.monitoring.finding import Finding
 from holdfast.monitoring.late_labels import (
     Completion,
@@ -46,18 +47,16 @@ class Days:
     @property
     def window(self) -> Window:
         """Its moments."""
-        return Window(
-            start=midnight(self.first, self.zone), end=midnight(self.first + self.num_days, self.zone)
-        )
+        return day_window(self.first, zone=self.zone, num_days=self.num_days)
+
+    @property
+    def days(self) -> list[Days]:
+        """Its days, as windows of their own."""
+        return [Days(day, 1, self.zone) for day in range(self.first, self.first + self.num_days)]
 
     def holds(self, day: Ints) -> Bools:
         """Which rows are of it, ``[N]``."""
         return np.asarray((day >= self.first) & (day < self.first + self.num_days))
-
-
-def midnight(day: int, zone: str) -> pd.Timestamp:
-    """The moment on which a local day begins, in its zone."""
-    return pd.Timestamp(day, unit="D").tz_localize(zone, nonexistent="shift_forward", ambiguous=True)
 
 
 def windows_of(first: int, end: int, *, num_days: int, zone: str) -> list[Days]:
@@ -104,11 +103,13 @@ def calibration_findings(table: pd.DataFrame, windows: Sequence[Days]) -> Iterat
     """The table as findings, each with its window."""
     if not windows or table.empty:
         return
+    ends = {each.window.start: each.window.end for each in windows}
     for head, part in table.groupby("head", sort=False):
         watch = _watch_of(str(head))
         told = part[part["n"] + part["impossible"] > 0]
         for finding in watch.findings(told, zone=windows[0].zone):
-            yield _in_window(finding, windows[0])
+            alone = finding.start is None or windows[0].num_days == 1
+            yield finding if alone else replace(finding, end=ends[finding.start])
 
 
 def unknown_clicks(rows: ScoredRows, windows: Sequence[Days]) -> Iterator[Finding]:
@@ -165,12 +166,6 @@ def window_code(day: Ints, windows: Sequence[Days]) -> Ints:
     """The first day of each row's window, ``[N]``."""
     first, num_days = windows[0].first, windows[0].num_days
     return np.asarray(first + (day - first) // num_days * num_days)
-
-
-def _in_window(finding: Finding, like: Days) -> Finding:
-    if finding.start is None or like.num_days == 1:
-        return finding
-    return replace(finding, end=finding.start + pd.DateOffset(days=like.num_days))
 
 
 def _watch_of(head: str, *, null_draws: int = 0) -> CalibrationWatch:

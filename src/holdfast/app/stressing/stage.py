@@ -103,7 +103,7 @@ def _dropped(prefixes: Sequence[str]) -> Iterator[str]:
 
 
 def windows_of(prepared: PreparedRun) -> dict[str, dict[str, Any]]:
-    """Bounds of the window that the reference is fitted on and of the judged one, and how many rows they hold.
+    """Bounds and rows of the window that the reference is fitted on, and of the judged one.
 
     A split that holds values out leaves the bounds as they are.
     """
