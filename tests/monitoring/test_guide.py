@@ -44,6 +44,7 @@ def names(tmp_path: Path) -> dict[str, object]:
         "new_days": by_day(now, now_days),
         "train_rows": past,
         "todays_rows": now,
+        "rows": now.assign(click=rng.random(len(now)) < 0.2),
         "folder": tmp_path / "reference",
         "past": past.drop(columns="shown_at"),
         "past_days": past_days,
@@ -64,7 +65,7 @@ def names(tmp_path: Path) -> dict[str, object]:
 
 def test_the_guide_runs(names: dict[str, object], capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), flags=re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     for number, block in enumerate(blocks):
         own = dict(names)
         if "CalibrationWatch" in block or "late_labels" in block:
