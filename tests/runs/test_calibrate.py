@@ -96,7 +96,8 @@ def test_the_report_says_whether_calibration_helped_on_test(fitted, saved_run):
     folder, _ = fitted
     table = pd.read_parquet(folder.tables / "calibration_effect.parquet").set_index("objective")
     assert list(table.index) == ["click", "dwell", "retention"]
-    assert table["changed"].all()
+    # Returns are judged at the longest horizon, of which the validation window knew too little for a map.
+    assert table.loc[["click", "dwell"], "changed"].all()
     assert not (saved_run.tables / "calibration_effect.parquet").exists()
     # Before and after, as the run measured them on test before anything was fitted, and since.
     before, after = (read_json(each.metrics_file) for each in (saved_run, folder))
