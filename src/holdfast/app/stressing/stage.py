@@ -45,7 +45,10 @@ def stress_run(run: Run) -> None:
         worlds = drifted_world(plan, prepared, known)
         last_train_day = local_day(prepared.bounds["train"].end, prepared.card.time_zone) - 1
         successors = days_of_successors(
-            plan.stress.retrained, last_train_day=last_train_day, prefix=plan.stress.prefix
+            plan.stress.retrained,
+            last_train_day=last_train_day,
+            prefix=plan.stress.prefix,
+            data=prepared.summary["fingerprint"],
         )
         later_days = days_of_later_folds(scene, plan, prepared, known)
         natural = held_out_windows(scene, plan, prepared, known)
