@@ -87,6 +87,11 @@ def stress_run(run: Run) -> None:
     write_json(folder.stress / f"{plan.stress.prefix}.json", summary)
     dropped = write_stress(folder, metrics, prefix=plan.stress.prefix, fingerprint=judged)
     run.run_log.log_summary(flat(_few(metrics, suite)))
+    _tell(run, summary, tables, dropped)
+
+
+def _tell(run: Run, summary: Mapping[str, Any], tables: StressTables, dropped: Sequence[str]) -> None:
+    """The verdict, and what a reader must know."""
     for line_of_text in told.after(summary):
         run.console.say("stress", line_of_text)
     for line_of_text in told.natural(tables.natural, summary["qualities"]):
