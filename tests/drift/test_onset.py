@@ -119,6 +119,17 @@ def test_at_once_from_the_first_row_on_it_is_the_injector_itself(injector, week)
     assert drift.strength_of(week, found) == injector.strength_of(week, expected)
 
 
+def test_the_requests_that_are_left_are_counted_where_it_drops_any(week):
+    drift = GradualOnset(injector=SegmentRemix(), position_days=3.0, width_days=2.0)
+    drifted, complete = (each.inject(week, severity=5, seed=0) for each in (drift, SegmentRemix()))
+    left = drifted.figures["effective_sample_size"]
+    assert left == drifted.rows.rows["request_id"].nunique()
+    assert complete.figures["effective_sample_size"] < left < week.rows["request_id"].nunique()
+    assert (
+        "effective_sample_size" not in GradualOnset(injector=Noise()).inject(week, severity=5, seed=0).figures
+    )
+
+
 def test_requests_are_dropped_or_added_only_where_it_has_come(week):
     for injector in (SegmentRemix(), Bots()):
         drift = GradualOnset(injector=injector, position_days=3.0, width_days=0.0, unit="request")

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from holdfast.core.shipped import shipped_folder
+from holdfast.drift.injector import Family
 from holdfast.drift.world_drift import WorldDrift
 from holdfast.simulation.changes.collection import changes_as_written
 from holdfast.simulation.world import DefaultWorld
@@ -69,7 +70,6 @@ def test_the_log_before_the_window_is_the_same_bit_for_bit_and_after_it_another_
         ({"strengths": [0.1, 0.2, 0.3, 0.4, float("nan")]}, "strengths is"),
         ({"strengths": [0.5, 0.4, 0.3, 0.2, 0.1]}, "grow in size"),
         ({"kind": "odd"}, "kind is 'odd'"),
-        ({"family": "odd"}, "family is 'odd'"),
         ({"ramp_days": 0}, "ramp_days is 0"),
     ],
 )
@@ -81,3 +81,20 @@ def test_bad_settings_are_refused(settings, said):
 def test_a_change_may_go_down():
     drift = WorldDrift(schedule="season", strengths=[-0.1, -0.2, -0.3, -0.4, -0.5])
     assert drift.changes({}, severity=5, start_day=1)["season"]["strength"] == -0.5
+
+
+@pytest.mark.parametrize("schedule", ["rotating_interests", "churn", "new_market", "behavior_change"])
+@pytest.mark.parametrize("family", ["training", "evaluation", "odd"])
+def test_what_stands_in_for_a_held_out_drift_is_held_out_and_no_setting_says_otherwise(schedule, family):
+    assert WorldDrift(schedule=schedule, strengths=LADDER).family == Family.HELD_OUT
+    with pytest.raises(
+        ValueError, match=f"family is '{family}', and the schedule {schedule} is for held_out"
+    ):
+        WorldDrift(schedule=schedule, strengths=LADDER, family=family)
+
+
+def test_other_schedules_may_be_chosen_by_or_held_out():
+    assert WorldDrift(schedule="season", strengths=LADDER).family == Family.EVALUATION
+    assert WorldDrift(schedule="season", strengths=LADDER, family="held_out").family == Family.HELD_OUT
+    with pytest.raises(ValueError, match="is for evaluation or held_out"):
+        WorldDrift(schedule="season", strengths=LADDER, family="training")

@@ -28,6 +28,7 @@ from holdfast.drift.units import chances, unit_codes
 OnsetUnit = Literal["user", "request"]
 ONSET_UNITS: tuple[OnsetUnit, ...] = get_args(OnsetUnit)
 ON, COMPLETE = "share_of_rows_on", "strength_when_complete"
+LEFT = "effective_sample_size"
 
 
 def onset_share(days: Floats, *, position_days: float, width_days: float) -> Floats:
@@ -145,8 +146,11 @@ class GradualOnset:
             f"comes on about {self.position_days:g} days after the first row, over {self.width_days:g} days: "
             f"it has reached {figures[ON]:.0%} of the rows"
         )
-        drifted = replace(_mixed(clean, complete, on), notes=(said, *notes), figures=figures)
-        drifted = told(clean, drifted)
+        drifted = _mixed(clean, complete, on)
+        if LEFT in complete.figures:
+            # Of those that the complete drift leaves out, only the reached ones are gone.
+            figures[LEFT] = float(np.unique(unit_codes(clean, "request")[drifted.rows.source]).size)
+        drifted = told(clean, replace(drifted, notes=(said, *notes), figures=figures))
         return replace(drifted, rows=replace(drifted.rows, source=rows.source[drifted.rows.source]))
 
     def strength_of(self, clean: DriftRows, drifted: Drifted) -> float:

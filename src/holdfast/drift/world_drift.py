@@ -9,6 +9,8 @@ from typing import Any
 from holdfast.drift.injector import KINDS, Family, Kind, check_severity
 
 NUM_STEPS = 5
+HELD_OUT_SCHEDULES = ("rotating_interests", "churn", "new_market", "behavior_change")
+"""Changes of a world that stand in for held-out injectors, and so are held out too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +25,8 @@ class WorldDrift:
         strengths: of severities 1 to 5, growing in size, in the units of the schedule; may be below 0.
         settings: other settings of the schedule, such as ``{feature: editor_score}``.
         kind: what drifts.
-        family: ``training``, ``evaluation`` or ``held_out``.
+        family: what it may be used for. It goes by the schedule: what stands in for a held-out injector is
+            ``held_out``, the others are ``evaluation``, and may be made ``held_out``; empty for that.
         ramp_days: days until all of the change is there, at least 1.
     """
 
@@ -31,7 +34,7 @@ class WorldDrift:
     strengths: list[float]
     settings: dict[str, Any] = field(default_factory=dict)
     kind: Kind = "concept"
-    family: str = "evaluation"
+    family: str = ""
     ramp_days: int = 1
 
     def __post_init__(self) -> None:
@@ -42,8 +45,16 @@ class WorldDrift:
             )
         if self.kind not in KINDS:
             raise ValueError(f"kind is {self.kind!r}; choose one of {', '.join(KINDS)}")
-        if self.family not in list(Family):
-            raise ValueError(f"family is {self.family!r}; choose one of {', '.join(Family)}")
+        held_out = self.schedule in HELD_OUT_SCHEDULES
+        if not self.family:
+            # A frozen dataclass is filled in this way.
+            object.__setattr__(self, "family", str(Family.HELD_OUT if held_out else Family.EVALUATION))
+        if self.family not in (Family.HELD_OUT, *([] if held_out else [Family.EVALUATION])):
+            allowed = "held_out" if held_out else "evaluation or held_out"
+            raise ValueError(
+                f"family is {self.family!r}, and the schedule {self.schedule} is for {allowed}: the family "
+                "goes by the schedule; leave it out"
+            )
         if self.ramp_days < 1:
             raise ValueError(f"ramp_days is {self.ramp_days}; it must be at least 1")
 

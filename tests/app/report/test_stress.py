@@ -11,7 +11,8 @@ import pytest
 from holdfast.app.report import stress_figures
 from holdfast.app.report.content import ReportContent, Verdict
 from holdfast.app.report.page import build_report
-from holdfast.app.report.stress import cost_of, stress_view, verdict_of
+from holdfast.app.report.stress import stress_view, verdict_of
+from holdfast.app.report.stress_words import cost_of
 
 
 @pytest.mark.parametrize(

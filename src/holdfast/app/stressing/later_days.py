@@ -65,16 +65,19 @@ def log_of(plan: Plan, prepared: PreparedRun) -> Log:
     return log
 
 
-def days_of_successors(folders: Sequence[str], *, last_train_day: int, prefix: str) -> pd.DataFrame:
+def days_of_successors(
+    folders: Sequence[str], *, last_train_day: int, prefix: str, data: str
+) -> pd.DataFrame:
     """What runs of later folds measured on their own test windows: the days with retraining.
 
     Args:
         folders: of those runs, stressed.
         last_train_day: of the first model, since 1970-01-01; days count from it.
         prefix: of the suite that they were stressed by, if there is a choice: days are clean in all of them.
+        data: fingerprint of the log of the first model.
 
     Raises:
-        UserError: a run was not stressed, or was trained no later than the first model.
+        UserError: a run was not stressed, is of another log, or was trained no later than the first model.
     """
     parts = []
     for name in folders:
@@ -86,6 +89,11 @@ def days_of_successors(folders: Sequence[str], *, last_train_day: int, prefix: s
                 "stages=[stress,report] does it"
             )
         prepared = PreparedRun(folder.prepared)
+        if prepared.summary["fingerprint"] != data:
+            raise UserError(
+                f"stress.retrained names {name}, which was prepared from another log, whose days are other "
+                "days; name runs of later folds of this run's log (split.num_folds, split.fold)"
+            )
         trained_until = local_day(prepared.bounds["train"].end, prepared.card.time_zone) - 1
         if trained_until <= last_train_day:
             raise UserError(

@@ -7,16 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from holdfast.app.report.stress_words import PART_WORDS
 from holdfast.app.stressing.suite import Suite
 from holdfast.drift.world_drift import WorldDrift
-
-PART_WORDS = {
-    "clean_lift": "clean lift",
-    "loss_under_stress": "loss under stress",
-    "worst_case": "worst case",
-    "decay": "decay",
-    "miscalibration": "miscalibration",
-}
 
 
 def before(suite: Suite) -> Iterator[str]:

@@ -45,7 +45,10 @@ def stress_run(run: Run) -> None:
         worlds = drifted_world(plan, prepared, known)
         last_train_day = local_day(prepared.bounds["train"].end, prepared.card.time_zone) - 1
         successors = days_of_successors(
-            plan.stress.retrained, last_train_day=last_train_day, prefix=plan.stress.prefix
+            plan.stress.retrained,
+            last_train_day=last_train_day,
+            prefix=plan.stress.prefix,
+            data=prepared.summary["fingerprint"],
         )
         later_days = days_of_later_folds(scene, plan, prepared, known)
         natural = held_out_windows(scene, plan, prepared, known)
@@ -84,6 +87,11 @@ def stress_run(run: Run) -> None:
     write_json(folder.stress / f"{plan.stress.prefix}.json", summary)
     dropped = write_stress(folder, metrics, prefix=plan.stress.prefix, fingerprint=judged)
     run.run_log.log_summary(flat(_few(metrics, suite)))
+    _tell(run, summary, tables, dropped)
+
+
+def _tell(run: Run, summary: Mapping[str, Any], tables: StressTables, dropped: Sequence[str]) -> None:
+    """The verdict, and what a reader must know."""
     for line_of_text in told.after(summary):
         run.console.say("stress", line_of_text)
     for line_of_text in told.natural(tables.natural, summary["qualities"]):

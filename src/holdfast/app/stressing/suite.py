@@ -65,10 +65,6 @@ def kind_of(drift: Ladder) -> Kind:
     return drift.kind
 
 
-HELD_OUT_SCHEDULES = ("rotating_interests", "churn", "new_market", "behavior_change")
-"""Changes of a world that stand in for held-out injectors: held out whatever a configuration calls them."""
-
-
 def family_of(drift: Ladder) -> Family:
     """What the drift may be used for, by what it is: no setting takes one out of the held-out family.
 
@@ -76,7 +72,7 @@ def family_of(drift: Ladder) -> Family:
     schedule of the world that stands in for one.
     """
     if isinstance(drift, WorldDrift):
-        return Family.HELD_OUT if drift.schedule in HELD_OUT_SCHEDULES else Family(drift.family)
+        return Family(drift.family)
     declared = {vars(each).get("family") for each in type(drift).__mro__}
     inner: list[Any] = [getattr(drift, each.name) for each in fields(drift)] if is_dataclass(drift) else []
     held = any(isinstance(each, Injector) and family_of(each) is Family.HELD_OUT for each in inner)
