@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +59,14 @@ def held_out_windows(
             part = _part(window, rows)
             found[name] = scene.elsewhere(part.encoded, part.rows, known.of(part.rows["user_id"]))
     return found
+
+
+def without_test_rows(
+    asked: Mapping[str, Sequence[Any]] | None, found: Mapping[str, Conditions]
+) -> list[str]:
+    """Held-out values, as ``column=value``, of which the test window has no row to judge by."""
+    names = [f"{column}={value}" for column, values in (asked or {}).items() for value in values]
+    return [name for name in names if name not in found]
 
 
 def _part(window: PreparedWindow, rows: Ints) -> PreparedWindow:

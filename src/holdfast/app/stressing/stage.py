@@ -18,7 +18,7 @@ from holdfast.app.stressing.clock import Clock
 from holdfast.app.stressing.evidence import Evidence
 from holdfast.app.stressing.known_users import known_users
 from holdfast.app.stressing.later_days import days_of_later_folds, days_of_successors
-from holdfast.app.stressing.natural import held_out_windows
+from holdfast.app.stressing.natural import held_out_windows, without_test_rows
 from holdfast.app.stressing.records import suite_of_prefix
 from holdfast.app.stressing.runner import fingerprint_of, run_suite
 from holdfast.app.stressing.scene import Scene
@@ -52,6 +52,8 @@ def stress_run(run: Run) -> None:
         )
         later_days = days_of_later_folds(scene, plan, prepared, known)
         natural = held_out_windows(scene, plan, prepared, known)
+    for name in without_test_rows(plan.split.held_out, natural):
+        run.console.warn("stress", f"{name} is held out and has no row in the test window: not judged there")
     suite = fitting_suite(plan.ladders, plan.stress, scene.clean, in_world=worlds is not None)
     slices = sliced_features(scene.clean, plan.stress.slices)
     for line_of_text in told.before(suite):
@@ -74,7 +76,10 @@ def stress_run(run: Run) -> None:
     _forget_others(run, fingerprint)
     evidence = Evidence(results, scene.resampler, last_train_day)
     yardstick = yardstick_of(
-        evidence, scene, data=prepared.summary["fingerprint"], windows=windows_of(prepared)
+        evidence,
+        scene,
+        data=prepared.summary["fingerprint"],
+        windows={**windows_of(prepared), "held_out_of_them": plan.split.held_out or {}},
     )
     tables = StressTables(evidence, plan.evaluation.level, successors)
     metrics = {
