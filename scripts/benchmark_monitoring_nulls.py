@@ -2,10 +2,10 @@
 
     python scripts/benchmark_monitoring_nulls.py --references 50 --windows 8
 
-Each cell draws new references and windows of independent rows from one law. Printed are, for each detector and
-kind of column, the largest realised shares of p-values at or below .05 and .01 among its cells, and all cells
-that lie more than four standard errors above the level. Windows of one reference are not independent of each
-other, so that errors are taken over references where that is more.
+Each cell draws new references and windows of independent rows from one law. Printed are, for each detector
+and kind of column, the largest realised shares of p-values at or below .05 and .01 among its cells, and all
+cells that lie more than four standard errors above the level. Windows of one reference are not independent
+of each other, so that errors are taken over references where that is more.
 """
 
 from __future__ import annotations
@@ -86,7 +86,12 @@ def cells() -> Iterator[tuple[str, Draw, tuple[Detector, ...], int]]:
 
 
 def p_values(
-    draw: Draw, detectors: tuple[Detector, ...], *, sizes: tuple[int, int], form: Form, repeats: tuple[int, int]
+    draw: Draw,
+    detectors: tuple[Detector, ...],
+    *,
+    sizes: tuple[int, int],
+    form: Form,
+    repeats: tuple[int, int],
 ) -> dict[str, NDArray[np.float64]]:
     """Of each detector, ``[references, windows]``; 1 where there was nothing to compare."""
     draws = np.random.default_rng([*sizes, form == "exact"])
