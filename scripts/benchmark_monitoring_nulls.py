@@ -112,7 +112,7 @@ def errors_above(p: NDArray[np.float64], level: float) -> float:
     """How many standard errors the realised share is above ``level``."""
     small = p <= level
     by_reference = float(small.mean(axis=1).std(ddof=1)) / np.sqrt(len(p))
-    return (float(small.mean()) - level) / max(by_reference, float(np.sqrt(level * (1 - level) / p.size)))
+    return float((small.mean() - level) / max(by_reference, float(np.sqrt(level * (1 - level) / p.size))))
 
 
 def main() -> int:
