@@ -1,4 +1,4 @@
-"""scipy is the oracle."""
+"""scipy is the oracle; of the Kolmogorov-Smirnov distance of few values, its definition."""
 
 import numpy as np
 import pytest
@@ -22,9 +22,10 @@ VALUES = st.lists(
 
 @settings(max_examples=150, deadline=None)
 @given(VALUES, VALUES, st.integers(1, 70))
-def test_distances_are_those_of_scipy(before, now, step):
+def test_distances_are_those_of_their_definitions(before, now, step):
     before, now = np.sort(np.array(before)), np.sort(np.array(now))
-    expected = stats.ks_2samp(before, now, method="asymp").statistic
+    both = np.concatenate([before, now])
+    expected = np.abs((before[:, None] <= both).mean(axis=0) - (now[:, None] <= both).mean(axis=0)).max()
     assert ks_statistic(before, now, step=step) == pytest.approx(expected, abs=1e-12)
     scale = max(1.0, np.abs(before).max(), np.abs(now).max())
     assert wasserstein(before, now) == pytest.approx(
@@ -56,6 +57,16 @@ def test_ks_p_value_is_scipys(n, m):
     method = "exact" if n * m <= 1_000_000 else "asymp"
     expected = stats.ks_2samp(before, now, method=method)
     assert ks_test(before, now)[1] == pytest.approx(expected.pvalue, rel=1e-9)
+
+
+def test_p_values_of_the_fewest_values_are_numbers():
+    """One value a side has an effective size of one half, which rounds to none."""
+    for n, m in [(1, 1), (1, 2), (1, 2000), (5, 5)]:
+        assert ks_test(np.zeros(n), np.arange(m) + 1.0)[1] == pytest.approx(
+            stats.ks_2samp(np.zeros(n), np.ones(m), method="exact").pvalue
+        )
+        assert ks_p_value(1.0, num_reference=n, num_current=m) <= 1.0
+    assert ks_p_value(1.0, num_reference=1, num_current=1) >= 0.0
 
 
 @pytest.mark.parametrize("scaled", [0.3, 0.8, 1.3, 2.0])

@@ -23,6 +23,22 @@ def _steps(num_points: int) -> Floats:
     return steps
 
 
+@lru_cache(maxsize=2)
+def _bridges(share: bytes) -> Floats:
+    """Distances from 0 of bridges at the borders of cells, ``[999, K - 1]``, from the cells' shares.
+
+    Columns without ties that hold as many values have the same shares, so that a table draws them once.
+    """
+    cells = np.frombuffer(share)
+    upto = np.cumsum(cells)
+    walk = _steps(len(cells)) * np.sqrt(cells)
+    np.cumsum(walk, axis=1, out=walk)
+    bridge = walk[:, :-1] - walk[:, -1:] * upto[:-1]
+    np.abs(bridge, out=bridge)
+    bridge.setflags(write=False)
+    return bridge
+
+
 @dataclass(frozen=True, kw_only=True)
 class WassersteinNull:
     r"""The law of :math:`\sqrt{NM/(N+M)}\, W_1` without change.
@@ -53,10 +69,7 @@ class WassersteinNull:
         variance = float(np.dot((support - centre) ** 2, share))
         if len(support) < 2:
             return cls(draws=np.zeros(NUM_DRAWS), mean=0.0, variance=0.0)
-        upto = np.cumsum(share)
-        walk = np.cumsum(_steps(len(support)) * np.sqrt(share), axis=1)
-        bridge = walk[:, :-1] - walk[:, -1:] * upto[:-1]
-        draws = np.sort(np.abs(bridge) @ np.diff(support))
+        draws = np.sort(_bridges(share.tobytes()) @ np.diff(support))
         return cls(draws=draws, mean=float(draws.mean()), variance=variance)
 
     def p_value(self, distance: float, *, num_reference: int, num_current: int) -> float:
