@@ -22,7 +22,7 @@ def finding(day, statistic, *, num_days=1, where="x", **fields):
 
 def reference(days, longer=None):
     columns = Reference.from_frame(pd.DataFrame({"x": np.arange(20.0)}))
-    return WatchReference(columns, days, {}, {}, None, [], FIRST - 1, longer or {})
+    return WatchReference(columns, days, {}, {}, None, [], FIRST - 1, longer=longer or {})
 
 
 @pytest.fixture
