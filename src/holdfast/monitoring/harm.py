@@ -100,8 +100,8 @@ class HarmEstimator:
     differences between users and days are in it, and an order within requests that is lost may be more. Of
     several heads the largest level and the largest loss of order count, each beyond chance.
 
-    A column that the model does not use has exactly 0 in all. It is a bound on trust, not a loss: what follows
-    a real change of the world may be predicted rightly, what follows a broken sensor is not, and only labels
+    A column that the model does not use has exactly 0 in all. It is a bound on trust, not a loss: what
+    follows a real change of the world may be predicted rightly, what follows a broken sensor is not, and only labels
     tell. A level that moves alike for all rows leaves the order as it is.
 
     Attributes:

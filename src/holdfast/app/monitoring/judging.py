@@ -22,8 +22,8 @@ from holdfast.monitoring.window_calibration import (
 REHEARSALS = 50
 YOUNG = "late_label_ratio"
 SAME_NOTE = (
-    "not judged: it has one value in all rows of a day, so that any window differs from the reference by more "
-    "the more rows it has"
+    "not judged: it has one value in all rows of a day, so that any window differs from the reference by "
+    "more the more rows it has"
 )
 NO_HISTORY = "not judged: the reference has too few days to know how it varies"
 

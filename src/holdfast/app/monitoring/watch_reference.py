@@ -53,8 +53,8 @@ class WatchReference:
         columns: of features and predictions, as a sketch.
         findings: on its own days, from which false alarms are calibrated.
         longer: the same on its windows of several days, by their number.
-        same_in_days: columns that have one value in all rows of a day, such as the day of the week: any window
-            but whole weeks differs from the reference in them.
+        same_in_days: columns that have one value in all rows of a day, such as the day of the week: any
+            window but whole weeks differs from the reference in them.
         news_reach: of columns whose values come and go, for how many days after what was known then it says
             how far they move.
         usual: mean of each prediction.
@@ -265,7 +265,9 @@ def _same_in_days(rows: ScoredRows, columns: Reference) -> list[str]:
         if name not in rows.features or column.kind not in ("numeric", "categorical"):
             continue
         values = rows.features[name]
-        if values.nunique() > 1 and values.groupby(rows.day).nunique().max() <= 1:
+        held = values.dropna()
+        differs = len(held) > 0 and not (held == held.iloc[0]).all()
+        if differs and values.groupby(rows.day).nunique().max() <= 1:
             same.append(name)
     return same
 

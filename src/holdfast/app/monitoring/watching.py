@@ -237,7 +237,7 @@ class _Harm:
 
     @property
     def _num_scores(self) -> int:
-        """1 where heads are fused into a score of its own, by which rows are ranked; its level says nothing."""
+        """1 where heads are fused into a score of its own, by which rows are ranked."""
         heads = set(self.watcher.heads.values())
         return sum(name not in heads for name in self.usual)
 
