@@ -101,8 +101,8 @@ class HarmEstimator:
     several heads the largest level and the largest loss of order count, each beyond chance.
 
     A column that the model does not use has exactly 0 in all. It is a bound on trust, not a loss: what
-    follows a real change of the world may be predicted rightly, what follows a broken sensor is not, and only labels
-    tell. A level that moves alike for all rows leaves the order as it is.
+    follows a real change of the world may be predicted rightly, what follows a broken sensor is not, and only
+    labels tell. A level that moves alike for all rows leaves the order as it is.
 
     Attributes:
         max_rows: rows of the reference that are scored, at least 10; drawn by the seed where there are more.

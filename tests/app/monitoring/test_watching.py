@@ -125,15 +125,15 @@ def test_a_new_value_in_one_users_session_is_one_event_and_of_many_users_a_findi
     assert len(told[0.3]) == 1
 
 
-def test_new_items_by_the_thousand_are_found_late_as_well():
+def test_new_values_of_all_users_are_found_whenever_they_come():
     def spoil(frame):
         late = frame["day"] == FIRST + LEARNED + WATCHED - 1
-        return frame.assign(item_id=frame["item_id"].where(~late, frame["item_id"] + 10**6))
+        return frame.assign(hour=frame["hour"].where(~late, frame.index + 1000))
 
-    alarms = seen(world(6, life=1500), spoil=spoil).alarms
-    last = max(each.start for each in alarms)
-    assert ("item_id", "new_categories") in {(each.where, each.kind) for each in alarms if each.start == last}
-    assert last == pd.Timestamp(FIRST + LEARNED + WATCHED - 1, unit="D", tz="UTC")
+    alarms = seen(world(6), spoil=spoil).alarms
+    last = pd.Timestamp(FIRST + LEARNED + WATCHED - 1, unit="D", tz="UTC")
+    starts = {each.start for each in alarms if (each.where, each.kind) == ("hour", "new_categories")}
+    assert starts == {last}
 
 
 @pytest.mark.parametrize(("column", "actions"), [("editor_score", {"repair"}), ("idle", {"none", "watch"})])

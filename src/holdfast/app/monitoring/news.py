@@ -6,15 +6,17 @@ N rows of the reference.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
 from holdfast.app.monitoring.windows import Days
 from holdfast.core.arrays import Ints
-from holdfast.monitoring.column_reference import CategoricalReference
+from holdfast.monitoring.column_reference import CategoricalReference, ColumnReference
 from holdfast.monitoring.finding import Finding
 from holdfast.monitoring.monitoring_columns import find_in_columns
 from holdfast.monitoring.reference import Reference
+from holdfast.monitoring.summaries import summarise_categories
 
 KIND = "new_categories"
 MOVING = frozenset({KIND, "population_stability", "chi_square", "jensen_shannon"})
@@ -50,7 +52,8 @@ def natural_news(
     before = features.loc[day < middle, names]
     if not names or before.empty:
         return []
-    half = Reference.from_frame(before, categorical=names).sketched(num_sampled=1)
+    half = Reference.from_frame(before, categorical=names)
+    half = replace(half, columns={name: _kept_alike(half, columns, name) for name in names})
     # What is not the same kind of column in half of the rows has no half to be held against.
     names = [each for each in names if isinstance(half.columns[each], CategoricalReference)]
     found: list[Finding] = []
@@ -66,6 +69,19 @@ def natural_news(
     for name in come_and_go(kept):
         kept += [each for each in found if each.where == name and each.kind in MOVING - {KIND}]
     return kept
+
+
+def _kept_alike(half: Reference, whole: Reference, name: str) -> ColumnReference:
+    """The half's column with the same share of its values kept as the whole keeps, or all where it does."""
+    here, there = half.columns[name], whole.columns[name]
+    if not isinstance(here, CategoricalReference) or not isinstance(there, CategoricalReference):
+        return here
+    if there.is_complete:
+        return here
+    counts = dict(zip(here.labels, here.counts.tolist(), strict=True))
+    share = len(there.labels) / there.num_distinct
+    kept = max(round(share * here.num_distinct), 1)
+    return summarise_categories(counts, num_missing=here.num_missing, family=here.family, num_kept=kept)
 
 
 def come_and_go(findings: Sequence[Finding]) -> list[str]:
