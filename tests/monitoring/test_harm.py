@@ -110,6 +110,39 @@ def test_the_way_from_faults_to_alarms_holds_with_an_estimate_of_harm(fault):
     assert retraining_trigger(alarms).action == "repair"
 
 
+def test_a_head_that_hardly_varies_does_not_dilute_the_one_that_carries_the_order():
+    before, after = frames(rows=1500)
+    stuck = after.assign(used=np.nan)
+
+    def heads(frame):
+        click = 0.04 * model(frame)
+        return np.stack([click, np.full(len(frame), 0.92), np.log(click)], axis=1)
+
+    found = HarmEstimator(max_rows=500).estimate(
+        heads, reference=before, current=stuck, column="used", num_scores=1
+    )
+    assert found.usual < 0.04  # of the click, and not of the return
+    assert found.moved_low / found.usual > 0.3
+    # All predictions are the same: no order is left.
+    assert found.order == pytest.approx(1.0, abs=0.01)
+    idle = HarmEstimator().estimate(heads, reference=before, current=after, column="idle", num_scores=1)
+    assert (idle.relative, idle.relative_high, idle.order_high) == (0.0, 0.0, 0.0)
+
+
+def test_loss_of_order_is_one_less_spearmans_correlation():
+    before, _ = frames(rows=400)
+    turned = before.assign(used=-before["used"].abs())
+    moved = HarmEstimator(max_rows=400).estimate(
+        lambda frame: frame["used"] ** 2, reference=before, current=turned, column="used"
+    )
+    # Ranks are kept when numbers move, so that the smallest |x| of the moved column is the largest x.
+    rank = before["used"].rank(method="first").to_numpy().astype(int) - 1
+    after = np.sort(turned["used"].to_numpy())[rank] ** 2
+    expected = 1 - before["used"].pow(2).corr(pd.Series(after), method="spearman")
+    assert moved.order == pytest.approx(expected, abs=0.1)
+    assert moved.order_low <= expected <= moved.order_high
+
+
 def test_users_widen_the_interval():
     before, after = frames(shift=0.5, rows=1000)
     apart = HarmEstimator().estimate(model, reference=before, current=after, column="used")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from holdfast.core.errors import UserError
 from holdfast.monitoring.binned_detectors import ChiSquare, JensenShannon, PopulationStability
+from holdfast.monitoring.column_kinds import category_counts
 from holdfast.monitoring.monitoring_columns import default_detectors, monitor_columns
 from holdfast.monitoring.numeric_detectors import KolmogorovSmirnov, Wasserstein
 from holdfast.monitoring.reference import Reference
@@ -284,3 +285,8 @@ def test_numbers_too_large_for_single_precision_are_no_crash(form):
         )
         assert table["p_value"].min() > 0.5
         assert np.isfinite(table["statistic"].dropna()).all()
+
+
+def test_a_sparse_column_is_counted_like_a_dense_one():
+    dense = pd.Series([0, 0, 3, 0, 3, 7])
+    assert category_counts(dense.astype(pd.SparseDtype("int64", 0))) == category_counts(dense)

@@ -98,8 +98,9 @@ class CalibrationWatch:
         checks.same_length(days=day, predicted=p, observed=y, known=is_known)
         impossible = self._impossible(p, y, is_known)
         rows = []
+        named = list(_slices(slices, num_rows=day.size))
         for each in np.unique(day):
-            for name, inside in _slices(slices, num_rows=day.size):
+            for name, inside in named:
                 here = (day == each) & inside
                 if here.any():
                     num_impossible = int((here & impossible).sum())

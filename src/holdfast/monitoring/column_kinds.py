@@ -158,6 +158,8 @@ def category_counts(column: pd.Series) -> tuple[dict[str, int], int]:
 
     A whole number has one label whether it is stored as an integer or, beside nulls, as a float.
     """
+    if isinstance(column.dtype, pd.SparseDtype):
+        column = column.sparse.to_dense()  # arrow reads no sparse columns
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes = column.cat.codes.to_numpy()
         count = np.bincount(codes.astype(np.int64) + 1, minlength=len(column.cat.categories) + 1)
@@ -166,7 +168,7 @@ def category_counts(column: pd.Series) -> tuple[dict[str, int], int]:
     if types.is_object_dtype(column.dtype):
         held = column[column.notna()]
         if family_of(held) == "other":
-            held = held.map(_label)
+            held = held.map(label_of)
         counted = held.value_counts(sort=False)
         return _merged(counted.index, counted.to_numpy()), num_missing
     arrow = pa.array(column, from_pandas=True)
@@ -179,7 +181,7 @@ def _merged(values: Iterable[Any], counts: NDArray[np.integer]) -> dict[str, int
     merged: dict[str, int] = {}
     for value, count in zip(values, counts.tolist(), strict=True):
         if count and not (value is None or _is_nan(value)):
-            label = _label(value)
+            label = label_of(value)
             merged[label] = merged.get(label, 0) + count
     return merged
 
@@ -188,7 +190,8 @@ def _is_nan(value: Any) -> bool:
     return value is pd.NA or value is pd.NaT or (isinstance(value, (float, np.floating)) and np.isnan(value))
 
 
-def _label(value: Any) -> str:
+def label_of(value: Any) -> str:
+    """The label by which a category is counted; whole numbers have one, of whatever type they are."""
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import pandas as pd
@@ -56,7 +56,8 @@ class Finding:
 
     def as_row(self) -> dict[str, Any]:
         """Its fields as one row of a table; the interval as ``effect_low`` and ``effect_high``."""
-        row = asdict(self)
+        # Not ``asdict``, which copies every value deeply: there are thousands of findings in a reference.
+        row = {each.name: getattr(self, each.name) for each in fields(self)}
         low, high = row.pop("interval") or (None, None)
         return {**row, "effect_low": low, "effect_high": high}
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy.stats import rankdata
 from scipy.stats import t as student
 
 from holdfast.core.arrays import Floats, Ints
@@ -21,7 +22,12 @@ from holdfast.monitoring.finding import Finding
 from holdfast.monitoring.moved_column import moved_like
 
 Predict = Callable[[pd.DataFrame], ArrayLike]
-"""From rows to what is valued of each: an expected outcome or a fused score, finite, ``[N]``."""
+"""From rows to what is valued of each, finite: an expected outcome or a fused score, ``[N]``, or of several
+heads, ``[N, P]``."""
+
+ROUNDING = 1e-6
+"""Change of a prediction, relative to the usual one, that is the model's rounding: rows are scored in batches
+of another size."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,11 @@ class Harm:
         moved_high: upper end.
         num_rows: rows of the reference that were scored.
         note: what a reader must know; empty where nothing.
+        order: how much of the order of rows is lost, beyond chance: 0 none, 1 all, up to 2 if it is reversed.
+        order_low: lower end of its interval; 0 or more.
+        order_high: upper end.
+
+    Of several heads ``usual``, ``shift`` and ``moved`` are those of the one that moved most, for its size.
     """
 
     column: str
@@ -51,21 +62,24 @@ class Harm:
     moved_high: float
     num_rows: int
     note: str = ""
+    order: float = 0.0
+    order_low: float = 0.0
+    order_high: float = 0.0
 
     @property
     def relative(self) -> float:
-        """``moved`` as a share of the usual prediction; 0 where nothing moved."""
-        return self.moved / self.usual if self.usual > 0.0 else 0.0
+        """The larger of ``moved`` as a share of the usual prediction and ``order``; 0 where nothing moved."""
+        return max(self.moved / self.usual if self.usual > 0.0 else 0.0, self.order)
 
     @property
     def relative_low(self) -> float:
         """Lower end of ``relative``: what is compared with what one tolerates."""
-        return self.moved_low / self.usual if self.usual > 0.0 else 0.0
+        return max(self.moved_low / self.usual if self.usual > 0.0 else 0.0, self.order_low)
 
     @property
     def relative_high(self) -> float:
         """Upper end of ``relative``."""
-        return self.moved_high / self.usual if self.usual > 0.0 else 0.0
+        return max(self.moved_high / self.usual if self.usual > 0.0 else 0.0, self.order_high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +90,19 @@ class HarmEstimator:
               - \mathrm{E} \frac{1}{N} \sum_i |f(x_i^{c \to T_0(c)}) - f(x_i)|
 
     T moves as few values as little as the change of the column's distribution allows (``moved_like``); T_0
-    moves it to fresh samples of the reference as large as the window, which is what chance does. A column
-    that the model does not use has exactly 0 in all. It is a bound on trust, not a loss: what follows a real
-    change of the world may be predicted rightly, what follows a broken sensor is not, and only labels tell.
+    moves it to fresh samples of the reference as large as the window, which is what chance does. The loss of
+    order is the same with
+
+    .. math:: 1 - \frac{\mathrm{Cov}(r_i, r_i')}{\mathrm{Var}(r_i)}
+
+    of the rows' ranks before and after: one less Spearman's correlation, and 1 where all predictions became
+    the same. It is over the reference's sample, not within requests, which a sample of rows does not hold:
+    differences between users and days are in it, and an order within requests that is lost may be more. Of
+    several heads the largest level and the largest loss of order count, each beyond chance.
+
+    A column that the model does not use has exactly 0 in all. It is a bound on trust, not a loss: what
+    follows a real change of the world may be predicted rightly, what follows a broken sensor is not, and only
+    labels tell. A level that moves alike for all rows leaves the order as it is.
 
     Attributes:
         max_rows: rows of the reference that are scored, at least 10; drawn by the seed where there are more.
@@ -109,6 +133,7 @@ class HarmEstimator:
         current: pd.DataFrame,
         column: str,
         users: ArrayLike | None = None,
+        num_scores: int = 0,
     ) -> Harm | None:
         """The harm of one column's change.
 
@@ -121,6 +146,8 @@ class HarmEstimator:
             current: rows of the window, ``[M, ...]``.
             column: of ``reference``.
             users: integer code of each reference row's user, ``[N]``; rows count as independent when None.
+            num_scores: how many of the last of P predictions are scores that rank rows, whose level means
+                nothing: the loss of order is then theirs alone. With 0 it is the largest of all heads.
 
         Returns:
             None where reference or window have no rows.
@@ -140,24 +167,51 @@ class HarmEstimator:
         frame = reference.iloc[rows].reset_index(drop=True)
         user = np.arange(rows.size) if users is None else np.asarray(users)[rows]
         user = checks.codes(user, name="users", num_rows=rows.size)
-        before = _scores(predict, frame)
         now, note = _readable(reference[column], current, column)
-        change = self._change(predict, frame, column, now, before, draw)
         whole = reference[column].reset_index(drop=True)
-        by_chance, again = [], []
+        toward = [now]
         for _ in range(self.num_samples):
-            sample = whole.iloc[draw.integers(len(whole), size=len(current))]
-            by_chance.append(self._change(predict, frame, column, sample, before, draw))
-            sample = now.iloc[draw.integers(len(now), size=len(now))]
-            again.append(self._change(predict, frame, column, sample, before, draw))
-        chance, resampled = np.stack(by_chance), np.stack(again)
+            toward.append(whole.iloc[draw.integers(len(whole), size=len(current))])
+            toward.append(now.iloc[draw.integers(len(now), size=len(now))])
+        before, after = self._swapped(predict, frame, column, toward, draw)
+        num_heads = before.shape[1]
+        if not 0 <= num_scores <= num_heads:
+            raise ValueError(f"num_scores is {num_scores}; the model gives {num_heads} predictions a row")
         # The reference is a sample too: its own luck comes on top of the window's.
         luck = len(current) / len(reference)
-        shift = self._interval(change, chance, resampled, user, luck)
-        size = self._interval(np.abs(change), np.abs(chance), np.abs(resampled), user, luck)
-        usual = float(np.abs(before).mean())
-        moved = (max(size[0], 0.0), max(size[1], 0.0), max(size[2], 0.0))
-        return Harm(column, usual, *shift, *moved, num_rows=rows.size, note=note)
+        levels = [
+            self._level(before[:, p], after[..., p], user, luck)
+            for p in range(num_heads - num_scores or num_heads)
+        ]
+        orders = [
+            self._order(before[:, p], after[..., p], user, luck)
+            for p in range(num_heads - num_scores if num_scores else 0, num_heads)
+        ]
+        # The head that moved most surely, for its size.
+        usual, shift, moved = max(levels, key=lambda each: each[2][1] / each[0] if each[0] > 0.0 else 0.0)
+        order = max(orders, key=lambda each: each[1])
+        return Harm(column, usual, *shift, *moved, rows.size, note, *order)
+
+    def _level(
+        self, before: Floats, after: Floats, user: Ints, luck: float
+    ) -> tuple[float, tuple[float, float, float], tuple[float, float, float]]:
+        """The usual prediction of one head, its shift, and how far rows moved, with intervals."""
+        change = after - before
+        shift = self._interval(change[0], change[1::2], change[2::2], user, luck)
+        size = np.abs(change)
+        moved = self._interval(size[0], size[1::2], size[2::2], user, luck)
+        return float(np.abs(before).mean()), shift, _not_negative(moved)
+
+    def _order(self, before: Floats, after: Floats, user: Ints, luck: float) -> tuple[float, float, float]:
+        """How much of the order by one prediction is lost, with its interval."""
+        ranks = rankdata(before)
+        spread = ranks.std()
+        if spread == 0.0:
+            return 0.0, 0.0, 0.0
+        standard = (ranks - ranks.mean()) / spread
+        others = (rankdata(after, axis=1) - ranks.mean()) / spread
+        lost = standard * (standard - others)
+        return _not_negative(self._interval(lost[0], lost[1::2], lost[2::2], user, luck))
 
     def by_day(
         self, predict: Predict, *, reference: pd.DataFrame, current: pd.DataFrame, days: ArrayLike
@@ -187,18 +241,33 @@ class HarmEstimator:
 
         return harm_of
 
-    def _change(
+    def _swapped(
         self,
         predict: Predict,
         frame: pd.DataFrame,
         column: str,
-        toward: pd.Series,
-        before: Floats,
+        toward: list[pd.Series],
         draw: np.random.Generator,
-    ) -> Floats:
-        moved = frame.assign(**{column: moved_like(frame[column], toward, draw=draw)})
-        scores = _shaped(predict, moved)
-        return np.where(np.isfinite(scores), scores, 0.0) - before
+    ) -> tuple[Floats, Floats]:
+        """Predictions as they are ``[N, P]``, and with the column moved to each of ``toward``, ``[S, N, P]``.
+
+        One call of the model for all columns of one type: what a call costs beside its rows is paid once.
+        """
+        columns = [frame[column], *(moved_like(frame[column], each, draw=draw) for each in toward)]
+        parts: list[Floats] = [np.empty(0)] * len(columns)
+        for dtype in {str(each.dtype): each.dtype for each in columns}.values():
+            # Put together with another type, whole numbers might be read as other categories.
+            places = [number for number, each in enumerate(columns) if each.dtype == dtype]
+            rows = pd.concat([frame] * len(places), ignore_index=True)
+            rows[column] = pd.concat([columns[place] for place in places], ignore_index=True)
+            found = _shaped(predict, rows).reshape(len(places), len(frame), -1)
+            for place, each in zip(places, found, strict=True):
+                parts[place] = each
+        scores = np.stack(parts)
+        before, after = scores[0], np.where(np.isfinite(scores[1:]), scores[1:], 0.0)
+        _check_finite(before)
+        rounding = ROUNDING * np.abs(before).mean(axis=0)
+        return before, np.where(np.abs(after - before) <= rounding, before, after)
 
     def _interval(
         self, change: Floats, chance: Floats, resampled: Floats, users: Ints, luck: float
@@ -230,18 +299,21 @@ def _readable(before: pd.Series, current: pd.DataFrame, column: str) -> tuple[pd
     return current[column], ""
 
 
+def _not_negative(values: tuple[float, float, float]) -> tuple[float, float, float]:
+    mean, low, high = values
+    return max(mean, 0.0), max(low, 0.0), max(high, 0.0)
+
+
 def _shaped(predict: Predict, frame: pd.DataFrame) -> Floats:
     scores = np.asarray(predict(frame), dtype=np.float64)
-    if scores.shape != (len(frame),):
+    if scores.ndim not in (1, 2) or len(scores) != len(frame) or scores.size == 0:
         raise ValueError(
-            f"predict gave shape {scores.shape} for {len(frame)} rows; one number a row is needed"
+            f"predict gave shape {scores.shape} for {len(frame)} rows; one number a row (and head) is needed"
         )
     return scores
 
 
-def _scores(predict: Predict, frame: pd.DataFrame) -> Floats:
-    scores = _shaped(predict, frame)
+def _check_finite(scores: Floats) -> None:
     if not np.isfinite(scores).all():
         bad = int((~np.isfinite(scores)).sum())
         raise ValueError(f"predict gave {bad} values that are NaN or infinite among {scores.size}")
-    return scores

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from holdfast.app.monitoring.dwell_loss import DwellLoss, fit_dwell_loss, possible
-from holdfast.app.monitoring.news import KIND, natural_news
+from holdfast.app.monitoring.news import come_and_go, natural_news
 from holdfast.app.monitoring.scored_rows import ScoredRows
 from holdfast.app.monitoring.windows import (
     Days,
@@ -53,6 +53,10 @@ class WatchReference:
         columns: of features and predictions, as a sketch.
         findings: on its own days, from which false alarms are calibrated.
         longer: the same on its windows of several days, by their number.
+        same_in_days: columns that have one value in all rows of a day, such as the day of the week: any
+            window but whole weeks differs from the reference in them.
+        news_reach: of columns whose values come and go, for how many days after what was known then it says
+            how far they move.
         usual: mean of each prediction.
         calibrations: from what a head predicts of shares to what happened, by head.
         completion: how fast returns come in; None where the reference is too short to tell.
@@ -70,6 +74,8 @@ class WatchReference:
     last_day: int
     dwell_loss: DwellLoss | None = None
     longer: Mapping[int, list[Finding]] = field(default_factory=dict)
+    same_in_days: Sequence[str] = ()
+    news_reach: Mapping[str, int] = field(default_factory=dict)
 
     def findings_of(self, window_days: int) -> list[Finding] | None:
         """What was found on windows of this length; None where there are too few of them."""
@@ -143,6 +149,8 @@ def make_watch_reference(rows: ScoredRows, *, categorical: Sequence[str], zone: 
         end - 1,
         dwell_loss=fit_dwell_loss(rows),
         longer=found,
+        same_in_days=_same_in_days(rows, columns),
+        news_reach=dict.fromkeys(come_and_go(days), (end - first) - (end - first) // 2),
     )
 
 
@@ -157,9 +165,9 @@ def _findings_on(
         for finding in column_findings(columns, here.rows(window.holds(here.day)), window.window)
     ]
     # In its own days nothing is new: what is new in later ones is learned from its second half.
-    news = list(natural_news(columns, here.features, here.day, windows))
-    told = {each.where for each in news}
-    findings = [each for each in findings if each.kind != KIND or each.where not in told] + news
+    news = natural_news(columns, here.features, here.day, windows)
+    told = {(each.where, each.kind) for each in news}
+    findings = [each for each in findings if (each.where, each.kind) not in told] + news
     return findings + list(calibration_findings(calibration_table(here, windows, slices), windows))
 
 
@@ -189,6 +197,8 @@ def save_watch_reference(reference: WatchReference, folder: Path) -> None:
             "dwell_loss": None if reference.dwell_loss is None else reference.dwell_loss.as_plain(),
             "slices": reference.slices,
             "last_day": reference.last_day,
+            "same_in_days": list(reference.same_in_days),
+            "news_reach": dict(reference.news_reach),
         },
     )
 
@@ -224,6 +234,8 @@ def load_watch_reference(folder: Path) -> WatchReference:
         last_day=told["last_day"],
         dwell_loss=None if loss is None else DwellLoss.from_plain(loss),
         longer=_longer(folder / LONGER_FILE),
+        same_in_days=told.get("same_in_days", ()),
+        news_reach=told.get("news_reach", {}),
     )
 
 
@@ -244,6 +256,20 @@ def _varies_in_days(rows: ScoredRows, name: str) -> bool:
         return False
     by_day = rows.features[name].astype("string").groupby(rows.day).nunique()
     return bool(by_day.median() > 1)
+
+
+def _same_in_days(rows: ScoredRows, columns: Reference) -> list[str]:
+    """Features that have several values, and one in all rows of each day."""
+    same = []
+    for name, column in columns.columns.items():
+        if name not in rows.features or column.kind not in ("numeric", "categorical"):
+            continue
+        values = rows.features[name]
+        held = values.dropna()
+        differs = len(held) > 0 and not (held == held.iloc[0]).all()
+        if differs and values.groupby(rows.day).nunique().max() <= 1:
+            same.append(name)
+    return same
 
 
 def _completion(rows: ScoredRows) -> Completion | None:

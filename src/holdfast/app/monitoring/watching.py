@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from holdfast.app.monitoring.by_users import by_users
 from holdfast.app.monitoring.judging import Judge
 from holdfast.app.monitoring.label_free_table import COLUMNS as LABEL_FREE_COLUMNS
 from holdfast.app.monitoring.label_free_table import label_free_table
@@ -148,7 +149,7 @@ def _look(
     calibration = calibration_table(rows, [window], slices, null_draws=NULL_DRAWS)
     seen.add("calibration", calibration)
     raw = [
-        *column_findings(reference.columns, rows, window.window),
+        *by_users(column_findings(reference.columns, rows, window.window), rows, reference.columns),
         *calibration_findings(calibration, [window]),
         *unknown_clicks(rows, [window]),
     ]
@@ -179,7 +180,7 @@ def _of_days(
     for day in window.days:
         here = rows.rows(day.holds(rows.day))
         if len(here):
-            found += column_findings(reference.columns, here, day.window)
+            found += by_users(column_findings(reference.columns, here, day.window), here, reference.columns)
             found += calibration_findings(calibration_table(here, [day], slices), [day])
     return found
 
@@ -217,23 +218,28 @@ class _Harm:
         if finding.place != "feature" or finding.where not in self.sample or finding.start not in self.kept:
             return None
         # What is not there, or cannot be read, is the same in every window.
-        gone = finding.kind in ("missing_column", "type_changed")
+        gone = finding.kind in ("missing_column", "type_changed", "all_missing")
         key = (finding.where, None if gone else finding.start)
         if key not in self.known:
             current = self.kept[finding.start]
             self.known[key] = self.estimator.estimate(
-                self._value, reference=self.sample, current=current, column=finding.where
+                self._value,
+                reference=self.sample,
+                current=current,
+                column=finding.where,
+                num_scores=self._num_scores,
             )
         return self.known[key]
 
     def _value(self, rows: pd.DataFrame) -> Floats:
-        """What the heads predict together, each in shares of what it usually predicts, ``[N]``."""
-        predicted = self.watcher.predict(rows)
-        parts = [
-            predicted[name].to_numpy() / (abs(self.usual[name]) or 1.0)
-            for name in dict.fromkeys(self.watcher.heads.values())
-        ]
-        return np.asarray(np.mean(parts, axis=0))
+        """What each head predicts, and the score by which rows are ranked, ``[N, P]``."""
+        return self.watcher.predict(rows).to_numpy(dtype=np.float64)
+
+    @property
+    def _num_scores(self) -> int:
+        """1 where heads are fused into a score of its own, by which rows are ranked."""
+        heads = set(self.watcher.heads.values())
+        return sum(name not in heads for name in self.usual)
 
 
 def with_warnings(watched: Watched, warnings: Sequence[str]) -> Watched:
