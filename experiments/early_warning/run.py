@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 from measuring import Ground, Record, measure
 from scenarios import SCHEDULES, Scenario, Study
-from scores import result_rows, spoken_of
+from scores import result_rows
 
 from holdfast.core.files import read_json, whole_file, write_json
 
@@ -117,9 +117,8 @@ def _one(study: Study, seed: int, folder: Path) -> float:
     for scenario in study.scenarios():
         if _kept(study, folder, seed, scenario) is not None:
             continue
-        stable = None if scenario == Scenario() else _kept(study, folder, seed, Scenario())
         begun = time.process_time()
-        record = measure(ground, scenario, spoken_of(stable) if stable else ())
+        record = measure(ground, scenario)
         write_json(
             _folder(folder, seed) / f"{scenario.name}.json",
             {"settings": _settings(study, scenario), "record": record},
