@@ -1,8 +1,8 @@
 """The monitor under test, night by night: what ``holdfast monitor`` says as late labels come in.
 
-Every night it is asked about the day that ends and the days before whose returns were still open. Findings of a
-window hang on that window alone, so that each is looked at once and only its young returns are judged anew by
-their age; what the alarms of a night ask for together is asked of them every night.
+Every night it is asked about the day that ends and the days before whose returns were still open. Findings of
+a window hang on that window alone, so that each is looked at once and only its young returns are judged anew
+by their age; what the alarms of a night ask for together is asked of them every night.
 """
 
 from __future__ import annotations
@@ -160,12 +160,14 @@ class Views:
     def _at_age(
         self, each: WindowRows, age: int, matured: Sequence[Finding], harms: Mapping[Key, Harm | None]
     ) -> list[Alarm]:
-        """Alarms of a day whose late outcomes are young, its other findings being what they are when mature."""
+        """Alarms of a day whose late outcomes are young; its other findings are those of ever after."""
         late = {name: o for name, o in each.rows.outcomes.items() if o.age is not None}
         young = [
             finding
             for head, outcome in late.items()
-            for finding in self._young(replace(each.rows, outcomes={head: as_known_after(outcome, age)}), each)
+            for finding in self._young(
+                replace(each.rows, outcomes={head: as_known_after(outcome, age)}), each
+            )
         ]
         findings = [f for f in matured if not any(_about(f, head) for head in late)]
         findings += self.judge.judged(young)

@@ -115,7 +115,7 @@ def log_ratio_error(drifted: pd.DataFrame, twin: pd.DataFrame) -> float:
 
 
 def fall_day(drifted: Worth, twin: Worth, *, onset: int, log_error: float = 0.0) -> int | None:
-    """First day on which what is gained a request is below 95 % of the twin's, and stays so in a three-day mean.
+    """First day on which what is gained a request and in three days' mean is below 95 % of the twin's.
 
     The mean looks ahead, and would lie below on the days before an abrupt change too: so the day itself must.
 
