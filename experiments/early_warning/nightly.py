@@ -103,10 +103,8 @@ def watched_nights(
     """
     views = Views(opened, settings=settings, watcher=watcher)
     told: list[Spoken] = []
-    for view, by_day in (
-        (LABEL_FREE, views.label_free(rows, windows)),
-        (ALL, views.with_labels(rows, windows)),
-    ):
+    with_labels = views.with_labels(rows, windows)
+    for view, by_day in ((ALL, with_labels), (LABEL_FREE, views.label_free(rows, windows))):
         for night, days in night_by_night(by_day):
             seen = {day - first_day: alarms for day, alarms in days.items()}
             told += _told(view, seen, night - first_day, looks=settings.looks)
@@ -132,59 +130,64 @@ class Views:
         """The monitor itself."""
         return watch(given, self.reference, watcher=self.watcher, settings=self.settings)
 
-    def label_free(self, rows: ScoredRows, windows: Sequence[Days]) -> dict[int, NightAlarms]:
-        """Without outcomes. Nothing new is known of a day later, but its neighbours may confirm it."""
-        found = self.watch([_window_rows(replace(rows, outcomes={}), window) for window in windows])
-        self.harms = _harms(found.alarms)
-        return {
-            window.first: dict.fromkeys(range(self.horizon + 1), _of(found.alarms, window))
-            for window in windows
-        }
-
     def with_labels(self, rows: ScoredRows, windows: Sequence[Days]) -> dict[int, NightAlarms]:
-        """With the outcomes that are known at each age; see ``label_free`` first for harm."""
+        """With the outcomes that are known at each age."""
         given = [_window_rows(rows, window) for window in windows]
-        whole = self.watch(given)
-        harms = self.harms | _harms(whole.alarms)
+        self.whole = self.watch(given)
+        self.harms = _harms(self.whole.alarms)
         return {
             each.window.first: {
-                **{
-                    age: self._at_age(each, age, _of(whole.findings, each.window), harms)
-                    for age in range(self.horizon)
-                },
-                self.horizon: _of(whole.alarms, each.window),
+                **{age: self._at_age(each, age) for age in range(self.horizon)},
+                self.horizon: _of(self.whole.alarms, each.window),
             }
             for each in given
         }
 
-    def _at_age(
-        self, each: WindowRows, age: int, matured: Sequence[Finding], harms: Mapping[Key, Harm | None]
-    ) -> list[Alarm]:
+    def label_free(self, rows: ScoredRows, windows: Sequence[Days]) -> dict[int, NightAlarms]:
+        """Without outcomes, after ``with_labels`` of the same rows.
+
+        Nothing new is known of a day later, but its neighbours may confirm it.
+        """
+        blind = [each for each in self.whole.findings if each.place not in ("outcome", "slice")]
+        without = replace(rows, outcomes={})
+        found = {
+            window.first: self._raised(_of(blind, window), _window_rows(without, window))
+            for window in windows
+        }
+        return {day: dict.fromkeys(range(self.horizon + 1), alarms) for day, alarms in found.items()}
+
+    def _at_age(self, each: WindowRows, age: int) -> list[Alarm]:
         """Alarms of a day whose late outcomes are young; its other findings are those of ever after."""
-        late = {name: o for name, o in each.rows.outcomes.items() if o.age is not None}
+        known = {
+            head: as_known_after(outcome, age)
+            for head, outcome in each.rows.outcomes.items()
+            if outcome.age is not None
+        }
         young = [
             finding
-            for head, outcome in late.items()
-            for finding in self._young(
-                replace(each.rows, outcomes={head: as_known_after(outcome, age)}), each
-            )
+            for head, outcome in known.items()
+            for finding in self._young(replace(each.rows, outcomes={head: outcome}), each)
         ]
-        findings = [f for f in matured if not any(_about(f, head) for head in late)]
-        findings += self.judge.judged(young)
+        matured = _of(self.whole.findings, each.window)
+        findings = [f for f in matured if not any(_about(f, head) for head in known)]
+        rows = replace(each.rows, outcomes={**each.rows.outcomes, **known})
+        return self._raised([*findings, *self.judge.judged(young)], replace(each, rows=rows))
+
+    def _raised(self, findings: Sequence[Finding], each: WindowRows) -> list[Alarm]:
+        """Alarms of a day, with the harm that the monitor told of it."""
         alarms = raise_alarms(
             findings,
             rate=self.settings.rate,
             control=self.settings.control,
-            harm_of=lambda f: harms.get(_key(f)),
+            harm_of=lambda f: self.harms.get(_key(f)),
             used=list(self.watcher.inputs),
             tolerance=self.settings.tolerance,
         )
-        if all(a.place != "feature" or _key(a) in harms for a in alarms):
-            return alarms
-        # Between two thresholds: a column that alarms in no other view, and whose harm nobody asked for yet.
-        known = {head: as_known_after(outcome, age) for head, outcome in late.items()}
-        rows = replace(each.rows, outcomes={**each.rows.outcomes, **known})
-        return list(self.watch([replace(each, rows=rows)]).alarms)
+        if any(a.place == "feature" and _key(a) not in self.harms for a in alarms):
+            # A column that alarms in no view yet, and of whose harm nobody has asked: the monitor is.
+            alarms = list(self.watch([each]).alarms)
+            self.harms |= _harms(alarms)
+        return alarms
 
     def _young(self, rows: ScoredRows, each: WindowRows) -> list[Finding]:
         completion = self.reference.completion
