@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from habits import blind_rules, column_rules, daily_auc, performance_rule
-from nightly import ALL, LABEL_FREE, RememberingWatcher, Spoken, watched_nights
+from nightly import RememberingWatcher, Spoken, watched_nights
 from scenarios import HORIZON_DAYS, Scenario, Study, changed
 from worth import gains, log_ratio_error, seconds_if_looked_at, worth_by_day
 
 from holdfast.app.cli import main
+from holdfast.app.monitoring.memory_log import MemoryLog
 from holdfast.app.monitoring.opening import Opened, open_reference
-from holdfast.app.monitoring.reading import with_history
 from holdfast.app.monitoring.scored_rows import ScoredRows
 from holdfast.app.monitoring.settings import MonitorSettings
 from holdfast.app.monitoring.windows import windows_of
@@ -30,9 +30,6 @@ from holdfast.simulation.reactions import examination
 from holdfast.simulation.world import DefaultWorld, Simulation
 
 Record = dict[str, Any]
-FIRST_LOOK_DAYS = 7
-"""Days from the onset on that are watched first; the others only where something is still untold."""
-VERDICTS = tuple(f"{verdict}, {view}" for verdict in ("alarm", "trigger") for view in (LABEL_FREE, ALL))
 
 
 def trained(study: Study, seed: int, folder: Path) -> Opened:
@@ -50,7 +47,7 @@ class Scene:
     """A scenario's log, scored.
 
     Attributes:
-        log: with history.
+        log: as it was made.
         rows: of the validation days and the watched ones, outcomes as they are known in the end.
         requests: of the watched days: ``user``, ``day``, and ``gained`` and ``possible`` seconds.
     """
@@ -80,13 +77,15 @@ class Ground:
         """A world's log as the model sees it, and what its order is worth."""
         made = world.simulate()
         opened, study = self.opened, self.study
-        log, _ = with_history(made.log, opened.plan.history, inputs=list(opened.watcher.inputs))
-        day = log.local_days() - self.first_day
+        day = made.log.local_days() - self.first_day
         scored = (day >= -study.validation_days) & (day < study.watched_days)
-        frame = log.frame[scored].reset_index(drop=True)
+        inputs = list(opened.watcher.inputs)
+        read = MemoryLog(made.log, history=opened.plan.history, inputs=inputs).read(
+            self.first_day - study.validation_days, self.first_day + study.watched_days
+        )
         # The model's own watcher: rows of a whole log are never asked for again.
-        rows = opened.watcher.score(replace(log, frame=frame))
-        return Scene(log=log, rows=rows, requests=self._requests(made, scored, rows))
+        rows = opened.watcher.score(replace(made.log, frame=read.frame))
+        return Scene(log=made.log, rows=rows, requests=self._requests(made, scored, rows))
 
     def _requests(self, made: Simulation, scored: Bools, rows: ScoredRows) -> pd.DataFrame:
         look = examination(self.world.slots, decay=self.world.examination_decay)
@@ -103,13 +102,12 @@ class Ground:
         return requests[requests["day"] >= 0]
 
 
-def measure(ground: Ground, scenario: Scenario, known: Collection[Spoken] = ()) -> Record:
+def measure(ground: Ground, scenario: Scenario) -> Record:
     """All that was told of a scenario, night by night, and what the ranking was worth.
 
     Args:
         ground: of the seed.
         scenario: what happens.
-        known: what was told of the stable world; watching ends once every verdict has told something else.
     """
     study = ground.study
     stable = scenario == Scenario()
@@ -120,7 +118,7 @@ def measure(ground: Ground, scenario: Scenario, known: Collection[Spoken] = ()) 
         world = changed(ground.world, scenario, start_day=study.reference_days + onset)
         scene = ground.scene(world)
         check_same_past(ground, scene, onset=onset)
-    spoken = _monitored(ground, scene, onset=onset, known=frozenset(known), to_the_end=stable)
+    spoken = _monitored(ground, scene, onset=onset)
     spoken += _beside(ground, scene, onset=onset)
     told = [asdict(each) for each in spoken if onset <= each.told < study.watched_days]
     worth = worth_by_day(scene.requests, num_days=study.watched_days)
@@ -141,33 +139,19 @@ def check_same_past(ground: Ground, scene: Scene, *, onset: int) -> None:
         raise RuntimeError(f"worlds differ before {moment}, on which the change begins")
 
 
-def _monitored(
-    ground: Ground, scene: Scene, *, onset: int, known: Collection[Spoken], to_the_end: bool
-) -> list[Spoken]:
+def _monitored(ground: Ground, scene: Scene, *, onset: int) -> list[Spoken]:
     """What the monitor tells from the onset on, of days whose returns were still open then as well."""
     study, first = ground.study, ground.first_day
-    settings = MonitorSettings(harm_rows=study.harm_rows)
-    watcher = RememberingWatcher(ground.opened.watcher)
     zone = ground.opened.card.time_zone
-
-    def told(begin: int, end: int) -> list[Spoken]:
-        return watched_nights(
-            ground.opened,
-            scene.rows,
-            windows_of(first + begin, first + end, num_days=1, zone=zone),
-            settings=settings,
-            first_day=first,
-            watcher=watcher,
-        )
-
-    begin, stop = max(onset - HORIZON_DAYS, 0), study.watched_days
-    cut = stop if to_the_end else min(onset + FIRST_LOOK_DAYS, stop)
-    spoken = told(begin, cut)
-    # What a later day would tell may come before what is told late of these.
-    news = {each.rule for each in spoken if onset <= each.told < cut and each not in known}
-    if cut < stop and set(VERDICTS) - news:
-        spoken += told(cut, stop)
-    return spoken
+    begin = first + max(onset - HORIZON_DAYS, 0)
+    return watched_nights(
+        ground.opened,
+        scene.rows,
+        windows_of(begin, first + study.watched_days, num_days=1, zone=zone),
+        settings=MonitorSettings(harm_rows=study.harm_rows),
+        first_day=first,
+        watcher=RememberingWatcher(ground.opened.watcher),
+    )
 
 
 def _beside(ground: Ground, scene: Scene, *, onset: int) -> Iterator[Spoken]:

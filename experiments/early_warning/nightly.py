@@ -1,29 +1,36 @@
 """The monitor under test, night by night: what ``holdfast monitor`` says as late labels come in.
 
-A day is watched on its own night, and again on each of the following ones, until its returns have matured.
-``watch`` judges windows one by one, so one call over several days gives what a call a night would.
+Every night it is asked about the day that ends and the days before whose returns were still open. Findings of
+a window hang on that window alone, so that each is looked at once and only its young returns are judged anew
+by their age; what the alarms of a night ask for together is asked of them every night.
 """
 
 from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
+from holdfast.app.monitoring.judging import Judge
 from holdfast.app.monitoring.opening import Opened
 from holdfast.app.monitoring.scored_rows import Outcome, ScoredRows, Watcher
 from holdfast.app.monitoring.settings import MonitorSettings
 from holdfast.app.monitoring.watching import Watched, watch
+from holdfast.app.monitoring.window_rows import WindowRows
 from holdfast.app.monitoring.windows import Days, late_findings, late_table
 from holdfast.monitoring.alarms import Alarm, raise_alarms, retraining_trigger
 from holdfast.monitoring.finding import Finding
+from holdfast.monitoring.harm import Harm
 
 ASKS = ("retrain", "repair")
 LABEL_FREE, ALL = "label-free", "with labels"
+NightAlarms = dict[int, list[Alarm]]
+"""Alarms of a day, by its age."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,70 +88,152 @@ def watched_nights(
     first_day: int,
     watcher: Watcher,
 ) -> list[Spoken]:
-    """All that is told about some windows, on the nights on which it can be known.
+    """All that is told about some days, on the nights on which it can be known.
 
     Args:
         opened: the bundle.
         rows: scored, with outcomes as they are known in the end.
-        windows: single days, in order of time.
+        windows: single days, in order of time and without a gap.
         settings: of the monitor.
         first_day: the first watched day, counted from 1970-01-01.
         watcher: of the bundle.
+
+    Returns:
+        Each alarm and each reason of a trigger once, with its first night; no night after the last day.
     """
-    late = {name: each for name, each in rows.outcomes.items() if each.age is not None}
-    ask: Callable[[ScoredRows], Watched] = lambda given: watch(  # noqa: E731
-        given, opened.reference, watcher=watcher, windows=windows, settings=settings
-    )
-    without = ask(replace(rows, outcomes={}))
-    whole = ask(rows)
-    end = windows[-1].first + 1
-    told = list(_told(LABEL_FREE, without.alarms, 0, first_day))
-    horizon = max((each.horizon_days for each in late.values()), default=0)
-    # An alarm of a night in between is one of the two views' as well, but for the rarest of thresholds.
-    harms = {(a.where, a.place, a.start): a.harm for each in (without, whole) for a in each.alarms}
-    for age in range(horizon):
-        findings = [f for f in whole.findings if not any(_about(f, head) for head in late)]
-        for head, outcome in late.items():
-            findings += _young(as_known_after(outcome, age), rows, windows, opened, head)
+    views = Views(opened, settings=settings, watcher=watcher)
+    told: list[Spoken] = []
+    with_labels = views.with_labels(rows, windows)
+    for view, by_day in ((ALL, with_labels), (LABEL_FREE, views.label_free(rows, windows))):
+        for night, days in night_by_night(by_day):
+            seen = {day - first_day: alarms for day, alarms in days.items()}
+            told += _told(view, seen, night - first_day, looks=settings.looks)
+    return _first_nights(told)
+
+
+def night_by_night(by_day: Mapping[int, NightAlarms]) -> Iterator[tuple[int, dict[int, list[Alarm]]]]:
+    """Each night with the alarms of the days that are watched on it, at the age that they have then."""
+    for night in by_day:
+        ages = {day: night - day for day in by_day}
+        yield night, {day: by_day[day][age] for day, age in ages.items() if age in by_day[day]}
+
+
+class Views:
+    """The alarms of days at each of their ages."""
+
+    def __init__(self, opened: Opened, *, settings: MonitorSettings, watcher: Watcher) -> None:
+        self.reference, self.settings, self.watcher = opened.reference, settings, watcher
+        self.judge = Judge(self.reference.without(settings.ignore), settings)
+        self.horizon = opened.plan.settings.horizon_days
+
+    def watch(self, given: Sequence[WindowRows]) -> Watched:
+        """The monitor itself."""
+        return watch(given, self.reference, watcher=self.watcher, settings=self.settings)
+
+    def with_labels(self, rows: ScoredRows, windows: Sequence[Days]) -> dict[int, NightAlarms]:
+        """With the outcomes that are known at each age."""
+        given = [_window_rows(rows, window) for window in windows]
+        self.whole = self.watch(given)
+        self.harms = _harms(self.whole.alarms)
+        return {
+            each.window.first: {
+                **{age: self._at_age(each, age) for age in range(self.horizon)},
+                self.horizon: _of(self.whole.alarms, each.window),
+            }
+            for each in given
+        }
+
+    def label_free(self, rows: ScoredRows, windows: Sequence[Days]) -> dict[int, NightAlarms]:
+        """Without outcomes, after ``with_labels`` of the same rows.
+
+        Nothing new is known of a day later, but its neighbours may confirm it.
+        """
+        blind = [each for each in self.whole.findings if each.place not in ("outcome", "slice")]
+        without = replace(rows, outcomes={})
+        found = {
+            window.first: self._raised(_of(blind, window), _window_rows(without, window))
+            for window in windows
+        }
+        return {day: dict.fromkeys(range(self.horizon + 1), alarms) for day, alarms in found.items()}
+
+    def _at_age(self, each: WindowRows, age: int) -> list[Alarm]:
+        """Alarms of a day whose late outcomes are young; its other findings are those of ever after."""
+        known = {
+            head: as_known_after(outcome, age)
+            for head, outcome in each.rows.outcomes.items()
+            if outcome.age is not None
+        }
+        young = [
+            finding
+            for head, outcome in known.items()
+            for finding in self._young(replace(each.rows, outcomes={head: outcome}), each)
+        ]
+        matured = _of(self.whole.findings, each.window)
+        findings = [f for f in matured if not any(_about(f, head) for head in known)]
+        rows = replace(each.rows, outcomes={**each.rows.outcomes, **known})
+        return self._raised([*findings, *self.judge.judged(young)], replace(each, rows=rows))
+
+    def _raised(self, findings: Sequence[Finding], each: WindowRows) -> list[Alarm]:
+        """Alarms of a day, with the harm that the monitor told of it."""
         alarms = raise_alarms(
             findings,
-            rate=settings.rate,
-            control=settings.control,
-            harm_of=lambda f: harms.get((f.where, f.place, f.start)),
-            tolerance=settings.tolerance,
+            rate=self.settings.rate,
+            control=self.settings.control,
+            harm_of=lambda f: self.harms.get(_key(f)),
+            used=list(self.watcher.inputs),
+            tolerance=self.settings.tolerance,
         )
-        told += _told(ALL, alarms, age, first_day)
-    told += _told(ALL, whole.alarms, horizon, first_day)
-    return _first_nights([each for each in told if each.window < end - first_day])
+        if any(a.place == "feature" and _key(a) not in self.harms for a in alarms):
+            # A column that alarms in no view yet, and of whose harm nobody has asked: the monitor is.
+            alarms = list(self.watch([each]).alarms)
+            self.harms |= _harms(alarms)
+        return alarms
+
+    def _young(self, rows: ScoredRows, each: WindowRows) -> list[Finding]:
+        completion = self.reference.completion
+        if completion is None or not len(rows):
+            return []
+        [(head, outcome)] = rows.outcomes.items()
+        found = late_findings(late_table(outcome, rows, [each.window], completion), head, each.window.zone)
+        return [finding for finding in found if finding.kind != "impossible_values"]
 
 
-def _young(
-    outcome: Outcome, rows: ScoredRows, windows: Sequence[Days], opened: Opened, head: str
-) -> list[Finding]:
-    """What is told of a late outcome before it has matured."""
-    if opened.reference.completion is None:
-        return []
-    inside = np.logical_or.reduce([window.holds(rows.day) for window in windows])
-    table = late_table(outcome.rows(inside), rows.rows(inside), windows, opened.reference.completion)
-    return late_findings(table, head, windows[0].zone)
+Key = tuple[str, str, pd.Timestamp | None]
+Told = TypeVar("Told", Finding, Alarm)
+
+
+def _key(told: Finding | Alarm) -> Key:
+    return told.where, told.place, told.start
+
+
+def _harms(alarms: Sequence[Alarm]) -> dict[Key, Harm | None]:
+    return {_key(each): each.harm for each in alarms}
+
+
+def _window_rows(rows: ScoredRows, window: Days) -> WindowRows:
+    here = window.holds(rows.day)
+    return WindowRows(window, rows.rows(here), int(here.sum()))
+
+
+def _of(told: Sequence[Told], window: Days) -> list[Told]:
+    return [each for each in told if each.start == window.window.start]
 
 
 def _about(finding: Finding, head: str) -> bool:
-    """Whether a finding is about what came of a head, in all rows or in a slice."""
+    """Whether a finding is about what came of a head, in all rows or in a slice, at whatever age."""
     return finding.place in ("outcome", "slice") and finding.where.split(" ")[0] == head
 
 
-def _told(view: str, alarms: Sequence[Alarm], age: int, first_day: int) -> Iterator[Spoken]:
-    for alarm in alarms:
-        if alarm.start is None:
-            continue
-        window = int((alarm.start.tz_localize(None) - pd.Timestamp(0)).days) - first_day
-        spoken = Spoken(
-            rule=f"alarm, {view}", told=window + age, window=window, what=f"{alarm.where}: {alarm.kind}"
-        )
-        yield spoken
-        if retraining_trigger([alarm]).action in ASKS:
-            yield replace(spoken, rule=f"trigger, {view}")
+def _told(view: str, days: Mapping[int, Sequence[Alarm]], night: int, *, looks: int) -> Iterator[Spoken]:
+    """What a night's alarms say: each of them, and those behind a trigger."""
+    trigger = retraining_trigger([a for alarms in days.values() for a in alarms], looks=looks)
+    for day, alarms in days.items():
+        for alarm in alarms:
+            name = f"{alarm.where}: {alarm.kind}"
+            spoken = Spoken(rule=f"alarm, {view}", told=night, window=day, what=name)
+            yield spoken
+            if trigger.action in ASKS and f"{name}. {alarm.next_step}" in trigger.reasons:
+                yield replace(spoken, rule=f"trigger, {view}")
 
 
 def _first_nights(told: Sequence[Spoken]) -> list[Spoken]:

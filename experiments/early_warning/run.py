@@ -19,9 +19,9 @@ import pandas as pd
 import torch
 from measuring import Ground, Record, measure
 from scenarios import SCHEDULES, Scenario, Study
-from scores import result_rows, spoken_of
+from scores import result_rows
 
-from holdfast.core.files import read_json, whole_file, write_json
+from holdfast.core.files import read_json, whole_file, write_json, write_text
 
 HERE = Path(__file__).parent
 SEEDS = (101, 102, 103, 104, 105)
@@ -63,17 +63,19 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def present(table: pd.DataFrame, out: Path) -> None:
-    """Tables and figure of the results."""
+    """Answer, tables and figure of the results."""
     from figure import draw
-    from tables import all_tables
+    from findings import answer
+    from tables import all_tables, every_scenario
 
     from holdfast.core.marked_text import write_between
 
-    text = all_tables(table)
-    print(text)
     draw(table, out / "results" / "early_warning.png")
-    if (out / "README.md").is_file():
-        write_between(out / "README.md", text)
+    write_text(out / "results" / "by_scenario.md", every_scenario(table))
+    for name, text in {"answer": answer(table), "tables": all_tables(table)}.items():
+        print(text)
+        if (out / "README.md").is_file():
+            write_between(out / "README.md", text, name=name)
 
 
 def measured(study: Study, seeds: Sequence[int], folder: Path, processes: int) -> pd.DataFrame:
@@ -117,9 +119,8 @@ def _one(study: Study, seed: int, folder: Path) -> float:
     for scenario in study.scenarios():
         if _kept(study, folder, seed, scenario) is not None:
             continue
-        stable = None if scenario == Scenario() else _kept(study, folder, seed, Scenario())
         begun = time.process_time()
-        record = measure(ground, scenario, spoken_of(stable) if stable else ())
+        record = measure(ground, scenario)
         write_json(
             _folder(folder, seed) / f"{scenario.name}.json",
             {"settings": _settings(study, scenario), "record": record},

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scenarios import RAMPS, SCHEDULES
+from scenarios import RAMPS, SCHEDULES, STABLE
 from scores import (
     ALARM,
-    FREE_ALARM,
     RULES,
     TRIGGER,
     Mean,
@@ -37,8 +36,9 @@ def all_tables(table: pd.DataFrame) -> str:
             "**Scenarios.** The monitor with labels; alarms and triggers of its own. `told` of how many "
             "worlds.",
             scenario_table(table),
-            "**By kind and by speed**: lead of the monitor's own alarms where the value falls.",
-            kind_table(table),
+            "**By kind of change and by speed.** As above; false alarms are those of the stable twins, and "
+            "the same everywhere. The same for every scenario is in `results/by_scenario.md`.",
+            group_tables(table),
         ]
     )
 
@@ -88,18 +88,33 @@ def scenario_table(table: pd.DataFrame) -> str:
     return markdown(head, rows)
 
 
-def kind_table(table: pd.DataFrame) -> str:
-    """Lead by kind and speed, with and without labels."""
-    rules = (ALARM, FREE_ALARM, TRIGGER)
-    rows = []
-    for column in ("kind", "ramp"):
-        for value in table[column].dropna().unique():
-            groups = [
-                each[each[column] == value] for rule in rules for each in [drifts(table, rule, harmful=True)]
-            ]
-            if value and len(groups[0]):
-                rows.append([str(value), str(len(groups[0])), *(said(lead(each), at="≤") for each in groups)])
-    return markdown(["", "falls", *rules], rows)
+def group_tables(table: pd.DataFrame) -> str:
+    """All rules for each kind of change, and for each speed."""
+    kinds = dict.fromkeys(schedule.kind for schedule in SCHEDULES.values())
+    parts = []
+    for column, value in [*(("kind", kind) for kind in kinds), *(("ramp", ramp) for ramp in RAMPS)]:
+        mine = _only(table, **{column: value})
+        if len(drifts(mine, ALARM)):
+            parts.append(f"*{value}*\n\n{rules_table(mine)}")
+    return "\n\n".join(parts)
+
+
+def every_scenario(table: pd.DataFrame) -> str:
+    """All rules for each change at each speed, as a page of its own."""
+    parts = [
+        f"## {name_of(schedule, ramp)}\n\n{rules_table(_only(table, schedule=schedule, ramp=ramp))}"
+        for schedule, ramp in scenarios_of(table)
+    ]
+    return "\n\n".join(["# Every scenario", *parts]) + "\n"
+
+
+def _only(table: pd.DataFrame, **wanted: str) -> pd.DataFrame:
+    """Some changed twins, and all stable ones."""
+    mine = table["schedule"] == STABLE
+    here = ~mine
+    for column, value in wanted.items():
+        here &= table[column] == value
+    return table[mine | here]
 
 
 def scenarios_of(table: pd.DataFrame) -> list[tuple[str, str]]:

@@ -115,7 +115,9 @@ def log_ratio_error(drifted: pd.DataFrame, twin: pd.DataFrame) -> float:
 
 
 def fall_day(drifted: Worth, twin: Worth, *, onset: int, log_error: float = 0.0) -> int | None:
-    """First day from which a three-day mean of what is gained a request is below 95 % of the twin's.
+    """First day on which what is gained a request and in three days' mean is below 95 % of the twin's.
+
+    The mean looks ahead, and would lie below on the days before an abrupt change too: so the day itself must.
 
     Requests differ between twins, so that a three-day mean wanders by chance. So a change is harmless, and
     the value never falls, unless over all days from the onset on less than 95 % of the twin's gain is kept,
@@ -138,7 +140,7 @@ def fall_day(drifted: Worth, twin: Worth, *, onset: int, log_error: float = 0.0)
         return None
     # Fewer than three days at the very end are no mean of three.
     for day in range(onset, len(twin.gained) - AVERAGED_DAYS + 1):
-        end = day + AVERAGED_DAYS
-        if drifted.a_request(day, end) < floor * twin.a_request(day, end):
+        ends = (day + 1, day + AVERAGED_DAYS)
+        if all(drifted.a_request(day, end) < floor * twin.a_request(day, end) for end in ends):
             return day
     return None

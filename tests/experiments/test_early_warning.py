@@ -11,11 +11,23 @@ import pandas as pd
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
+from holdfast.app.monitoring.watched_log import iso_day, watch_log
 from holdfast.core.files import read_json
 from holdfast.core.shipped import shipped_folder
 
 STUDY = shipped_folder("experiments") / "early_warning"
-NAMES = ("scenarios", "worth", "nightly", "habits", "measuring", "scores", "tables", "figure", "run")
+NAMES = (
+    "scenarios",
+    "worth",
+    "nightly",
+    "habits",
+    "measuring",
+    "scores",
+    "tables",
+    "findings",
+    "figure",
+    "run",
+)
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +82,11 @@ def test_the_best_order_gains_all_the_worst_as_much_below_and_ties_keep_their_pl
     assert np.isnan(found.a_request(2, 3))
 
 
-def test_the_value_falls_on_the_first_day_from_which_three_days_are_below(study) -> None:
+def test_the_value_falls_on_the_first_day_that_is_below_with_the_two_after_it(study) -> None:
     fall_day, twin = study["worth"].fall_day, worth(study, [1.0] * 10)
-    assert fall_day(worth(study, [1.0] * 5 + [0.5] * 5), twin, onset=2) == 3
+    assert fall_day(worth(study, [1.0] * 5 + [0.5] * 5), twin, onset=2) == 5, "not when its mean looks ahead"
+    dip = [1.0, 1.0, 0.9, 1.2, 1.0, 1.0, *[0.5] * 4]
+    assert fall_day(worth(study, dip), twin, onset=1) == 6, "one bad day is no fall"
     assert fall_day(worth(study, [1.0] * 5 + [0.5] * 5), twin, onset=5) == 5
     assert fall_day(twin, twin, onset=2) is None
     assert fall_day(worth(study, [1.0] * 5 + [0.8] + [1.0] * 4), twin, onset=2) is None, "as a whole it kept"
@@ -118,7 +132,7 @@ def table_of(study, falls=(True, True)) -> pd.DataFrame:
         stable = record(0, [*always, *false], [1.0] * 10)
         true = [(scores.ALARM, 4, "a"), (scores.ALARM, 6, "c")]
         true += [(scores.TRIGGER, 7, "c")] if seed == 0 else []
-        gained = [1.0] * 7 + [0.0] * 3 if fall else [1.0] * 10
+        gained = [1.0] * 5 + [0.0] * 5 if fall else [1.0] * 10
         changed = record(3, [*always[3:], *true], gained)
         rows += scores.result_rows(seed, scenario(), stable, stable)
         rows += scores.result_rows(seed, scenario(schedule="season", ramp="abrupt"), changed, stable)
@@ -185,6 +199,32 @@ def test_tables_and_figure_are_drawn_whatever_came(study, tmp_path) -> None:
         assert (tmp_path / f"{number}.png").stat().st_size > 15_000
 
 
+def test_the_answer_is_said_as_it_came_out(study) -> None:
+    answer = study["findings"].answer
+    both = answer(table_of(study))
+    assert "The value falls in 2 of 2 changed twins: season (2)." in both
+    assert "own alarm** comes before the fall in 0, on the night of its day in 0, after it in 2" in both
+    assert "Lead -1.0 [-1.0, -1.0] days, delay 3.0 [3.0, 3.0]: it **comes too late" in both
+    assert (
+        "own trigger** comes before the fall in 0, on the night of its day in 0, after it in 1 and never in 1"
+        in both
+    )
+    assert "no own trigger: season, abrupt (1 of 2)" in both
+    none = answer(table_of(study, falls=(False, False)))
+    assert "there is no lead time" in none
+    assert "an own alarm in 2 and an own trigger in 1 of 2" in none
+
+
+def test_every_group_holds_all_rules_beside_the_stable_twins(study) -> None:
+    tables, table = study["tables"], table_of(study)
+    page = tables.every_scenario(table)
+    assert page.count("## season, abrupt") == 1
+    for rule in study["scores"].RULES:
+        assert page.count(f"\n| {rule} |") == 1
+        assert tables.group_tables(table).count(f"\n| {rule} |") == 2, "by kind, by speed"
+    assert "| always | 28.0 [28.0, 28.0] | 0 of 2 |" in page
+
+
 def test_a_change_and_sizes_that_do_not_exist_are_named(study) -> None:
     scenarios = study["scenarios"]
     with pytest.raises(ValueError, match="earthquake"):
@@ -221,36 +261,78 @@ def test_what_is_known_at_an_age_is_what_the_log_knew_then(study, ground) -> Non
         np.testing.assert_array_equal(found.observed[found.known], then.observed[then.known])
 
 
-def test_a_night_of_the_study_is_what_the_monitor_says_that_night(study, ground) -> None:
-    """All windows at once, returns cut to their age, against a log that ends on that night."""
+class Made:
+    """A log that is there."""
+
+    def __init__(self, log) -> None:
+        self.log = log
+
+    def read(self):
+        return self.log
+
+
+def test_a_night_of_the_study_is_what_the_monitor_says_that_night(study, ground, tmp_path) -> None:
+    """Days looked at once, returns cut to their age, against ``holdfast monitor`` on a log of that night."""
     measuring, nightly = study["measuring"], study["nightly"]
     scenario = study["scenarios"].Scenario(schedule="unit_change", ramp="abrupt")
     world = study["scenarios"].changed(ground.world, scenario, start_day=ground.study.reference_days + 2)
     scene, opened, first = ground.scene(world), ground.opened, ground.first_day
     settings = measuring.MonitorSettings(harm_rows=20, rate=0.2)
-    zone, night = opened.card.time_zone, 6
-    windows = measuring.windows_of(first, first + 7, num_days=1, zone=zone)
-    told = nightly.watched_nights(
-        opened, scene.rows, windows, settings=settings, first_day=first, watcher=opened.watcher
-    )
-    log = scene.log.as_of(measuring.local_midnight(first + night + 1, zone))
-    frame = log.frame[log.local_days() >= first].reset_index(drop=True)
-    rows = opened.watcher.score(replace(log, frame=frame))
-    watched = nightly.watch(
-        rows, opened.reference, watcher=opened.watcher, windows=windows, settings=settings
-    )
-    expected = {
-        ((alarm.start.tz_localize(None) - pd.Timestamp(0)).days - first, f"{alarm.where}: {alarm.kind}")
-        for alarm in watched.alarms
+    zone = opened.card.time_zone
+    views = nightly.Views(opened, settings=settings, watcher=nightly.RememberingWatcher(opened.watcher))
+    windows = measuring.windows_of(first, first + 9, num_days=1, zone=zone)
+    nights = dict(nightly.night_by_night(views.with_labels(scene.rows, windows)))
+    blind = [study["nightly"]._window_rows(replace(scene.rows, outcomes={}), each) for each in windows]
+    label_free = [alarm for ages in views.label_free(scene.rows, windows).values() for alarm in ages[0]]
+    assert {(a.where, a.kind, a.start, a.harmful) for a in label_free} == {
+        (a.where, a.kind, a.start, a.harmful) for a in views.watch(blind).alarms
     }
-    # On earlier nights less was known: an alarm of that time may be gone, and none may be missing.
-    by_then = {
-        (each.window, each.what) for each in told if each.rule == study["scores"].ALARM and each.told <= night
-    }
-    today = {each for each in by_then if each[0] == night}
-    assert expected, "the change is seen"
-    assert expected <= by_then
-    assert today == {each for each in expected if each[0] == night}
+    alarmed = 0
+    for night in (first + 3, first + 8):
+        assert list(nights[night]) == list(range(max(first, night - 7), night + 1))
+        alarms = [each for day in nights[night].values() for each in day]
+        trigger = nightly.retraining_trigger(alarms, looks=settings.looks)
+        said = watch_log(
+            opened.bundle.folder,
+            settings=replace(settings, start=iso_day(max(first, night - 7))),
+            output=tmp_path / str(night),
+            source=Made(scene.log.as_of(measuring.local_midnight(night + 1, zone))),
+        )
+        found = [(each.where, each.kind, pd.Timestamp(each.start), each.harmful) for each in alarms]
+        expected = [
+            (each["where"], each["kind"], pd.Timestamp(each["start"]), each["harmful"])
+            for each in said["alarms"]
+        ]
+        assert sorted(found, key=str) == sorted(expected, key=str)
+        assert trigger.action == said["action"]
+        assert set(trigger.reasons) == set(said["reasons"])
+        alarmed += len(found)
+    assert alarmed, "the change is seen"
+
+
+def test_a_trigger_is_told_on_the_night_that_confirms_it(study) -> None:
+    from holdfast.monitoring.alarm import Alarm
+
+    nightly = study["nightly"]
+    start = pd.Timestamp("2024-05-01", tz="UTC")
+
+    def harmful(day):
+        begin = start + pd.Timedelta(days=day)
+        return Alarm(
+            where="a", kind="kolmogorov_smirnov", place="feature", start=begin,
+            end=begin + pd.Timedelta(days=1), since=begin, p_value=0.0, adjusted_p_value=0.0, statistic=1.0, threshold=0.05, effect=1.0,
+            effect_unit="sd", interval=None, harm=None, harmful=True, next_step="Train again.", note="",
+        )  # fmt: skip
+
+    days = {0: [harmful(0)], 2: [harmful(2)], 3: [harmful(3)]}
+    told = []
+    for night in range(4):
+        seen = {day: alarms for day, alarms in days.items() if day <= night}
+        told += nightly._told("v", seen, night, looks=2)
+    first = nightly._first_nights(told)
+    assert {each.window: each.told for each in first if each.rule == "alarm, v"} == {0: 0, 2: 2, 3: 3}
+    triggers = {each.told for each in first if each.rule == "trigger, v"}
+    assert triggers == {3}, "the second harmful day in a row, not the lonely first one"
 
 
 def test_a_tiny_world_is_watched_and_a_change_is_seen(study, ground) -> None:
@@ -275,7 +357,7 @@ def test_what_is_there_is_not_measured_again(study, tmp_path, monkeypatch) -> No
     run, quick = study["run"], study["run"].QUICK
     calls = []
 
-    def measured(ground, scenario, known=()):
+    def measured(ground, scenario):
         calls.append(scenario.name)
         return record(2, [(study["scores"].ALARM, 3, "a")], [1.0] * quick.watched_days)
 
@@ -306,7 +388,9 @@ def test_the_page_shows_what_was_measured(study) -> None:
     if not results.is_file():
         pytest.skip("the study has not been run yet")
     table = pd.read_csv(results)
-    assert study["tables"].all_tables(table) in (STUDY / "README.md").read_text()
+    page = (STUDY / "README.md").read_text()
+    assert study["tables"].all_tables(table) in page
+    assert study["findings"].answer(table) in page
     assert table["seed"].nunique() >= 4
     assert set(table["rule"]) == set(study["scores"].RULES)
     assert set(table["schedule"]) == {"stable", *study["scenarios"].SCHEDULES}
