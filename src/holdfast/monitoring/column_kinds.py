@@ -158,8 +158,8 @@ def category_counts(column: pd.Series) -> tuple[dict[str, int], int]:
 
     A whole number has one label whether it is stored as an integer or, beside nulls, as a float.
     """
-    if isinstance(column.dtype, pd.SparseDtype):
-        column = column.sparse.to_dense()  # arrow reads no sparse columns
+    if isinstance(column.dtype, pd.SparseDtype):  # arrow reads no sparse columns
+        column = pd.Series(np.asarray(column), index=column.index)
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes = column.cat.codes.to_numpy()
         count = np.bincount(codes.astype(np.int64) + 1, minlength=len(column.cat.categories) + 1)
