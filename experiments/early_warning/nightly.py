@@ -24,8 +24,8 @@ from holdfast.app.monitoring.watching import Watched, watch
 from holdfast.app.monitoring.window_rows import WindowRows
 from holdfast.app.monitoring.windows import Days, late_findings, late_table
 from holdfast.monitoring.alarms import Alarm, raise_alarms, retraining_trigger
+from holdfast.monitoring.column_harm import Harm
 from holdfast.monitoring.finding import Finding
-from holdfast.monitoring.harm import Harm
 
 ASKS = ("retrain", "repair")
 LABEL_FREE, ALL = "label-free", "with labels"

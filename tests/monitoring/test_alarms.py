@@ -7,8 +7,9 @@ import pytest
 
 from holdfast.monitoring.alarms import alarm_table, raise_alarms, retraining_trigger
 from holdfast.monitoring.calibration import CalibrationWatch
+from holdfast.monitoring.column_harm import Harm
 from holdfast.monitoring.finding import Finding
-from holdfast.monitoring.harm import Harm, HarmEstimator
+from holdfast.monitoring.harm import HarmEstimator
 from holdfast.monitoring.null_replay import findings_by_day
 from holdfast.monitoring.reference import Reference
 from holdfast.monitoring.window_calibration import fit_finding_null

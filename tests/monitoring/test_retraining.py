@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from holdfast.monitoring.alarms import raise_alarms, retraining_trigger
+from holdfast.monitoring.column_harm import Harm
 from holdfast.monitoring.finding import Finding
-from holdfast.monitoring.harm import Harm
 from holdfast.monitoring.streaming import Adwin, stream_findings
 
 DAY = pd.Timedelta(days=1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from holdfast.monitoring.harm import Harm
+from holdfast.monitoring.column_harm import Harm
 from holdfast.monitoring.pair import Place
 
 

@@ -18,8 +18,8 @@ from holdfast.monitoring.alarm_control import (
     check_rate,
     window_rate,
 )
+from holdfast.monitoring.column_harm import Harm
 from holdfast.monitoring.finding import Finding
-from holdfast.monitoring.harm import Harm
 from holdfast.monitoring.next_steps import is_fault, is_harmful, next_step
 from holdfast.monitoring.pair import Place
 from holdfast.monitoring.retraining import Action, RetrainingTrigger, retraining_trigger

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from holdfast.monitoring.column_harm import Harm
 from holdfast.monitoring.finding import Finding
-from holdfast.monitoring.harm import Harm
 
 STRUCTURAL_FAULTS = frozenset(
     {

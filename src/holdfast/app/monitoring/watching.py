@@ -28,8 +28,9 @@ from holdfast.app.monitoring.windows import (
 )
 from holdfast.core.arrays import Floats
 from holdfast.monitoring.alarms import Alarm, RetrainingTrigger, raise_alarms, retraining_trigger
+from holdfast.monitoring.column_harm import Harm
 from holdfast.monitoring.finding import Finding
-from holdfast.monitoring.harm import Harm, HarmEstimator
+from holdfast.monitoring.harm import HarmEstimator
 from holdfast.monitoring.monitoring_columns import find_in_columns
 from holdfast.monitoring.reference import sampled_rows
 
