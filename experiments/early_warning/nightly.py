@@ -150,10 +150,13 @@ class Views:
         """
         blind = [each for each in self.whole.findings if each.place not in ("outcome", "slice")]
         without = replace(rows, outcomes={})
-        found = {
-            window.first: self._raised(_of(blind, window), _window_rows(without, window))
-            for window in windows
-        }
+        given = [_window_rows(without, window) for window in windows]
+        by_day = {each.window.first: _of(blind, each.window) for each in given}
+        unknown = [each for each in given if self._lacks_harm(self._alarms(by_day[each.window.first]))]
+        if unknown:
+            # All at once: each call has to learn anew how the reference's days vary.
+            self.harms |= _harms(self.watch(unknown).alarms)
+        found = {each.window.first: self._raised(by_day[each.window.first], each) for each in given}
         return {day: dict.fromkeys(range(self.horizon + 1), alarms) for day, alarms in found.items()}
 
     def _at_age(self, each: WindowRows, age: int) -> list[Alarm]:
@@ -175,7 +178,15 @@ class Views:
 
     def _raised(self, findings: Sequence[Finding], each: WindowRows) -> list[Alarm]:
         """Alarms of a day, with the harm that the monitor told of it."""
-        alarms = raise_alarms(
+        alarms = self._alarms(findings)
+        if self._lacks_harm(alarms):
+            # A column that alarms in no view yet, and of whose harm nobody has asked: the monitor is.
+            alarms = list(self.watch([each]).alarms)
+            self.harms |= _harms(alarms)
+        return alarms
+
+    def _alarms(self, findings: Sequence[Finding]) -> list[Alarm]:
+        return raise_alarms(
             findings,
             rate=self.settings.rate,
             control=self.settings.control,
@@ -183,11 +194,9 @@ class Views:
             used=list(self.watcher.inputs),
             tolerance=self.settings.tolerance,
         )
-        if any(a.place == "feature" and _key(a) not in self.harms for a in alarms):
-            # A column that alarms in no view yet, and of whose harm nobody has asked: the monitor is.
-            alarms = list(self.watch([each]).alarms)
-            self.harms |= _harms(alarms)
-        return alarms
+
+    def _lacks_harm(self, alarms: Sequence[Alarm]) -> bool:
+        return any(each.place == "feature" and _key(each) not in self.harms for each in alarms)
 
     def _young(self, rows: ScoredRows, each: WindowRows) -> list[Finding]:
         completion = self.reference.completion
@@ -216,7 +225,8 @@ def _window_rows(rows: ScoredRows, window: Days) -> WindowRows:
 
 
 def _of(told: Sequence[Told], window: Days) -> list[Told]:
-    return [each for each in told if each.start == window.window.start]
+    start = window.window.start
+    return [each for each in told if each.start == start]
 
 
 def _about(finding: Finding, head: str) -> bool:

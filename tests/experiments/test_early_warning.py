@@ -320,9 +320,9 @@ def test_a_trigger_is_told_on_the_night_that_confirms_it(study) -> None:
         begin = start + pd.Timedelta(days=day)
         return Alarm(
             where="a", kind="kolmogorov_smirnov", place="feature", start=begin,
-            end=begin + pd.Timedelta(days=1), since=begin, p_value=0.0,
-            adjusted_p_value=0.0, statistic=1.0, threshold=0.05, effect=1.0,
-            effect_unit="sd", interval=None, harm=None, harmful=True, next_step="Train again.", note="",
+            end=begin + pd.Timedelta(days=1), since=begin, p_value=0.0, adjusted_p_value=0.0,
+            statistic=1.0, threshold=0.05, effect=1.0, effect_unit="sd",
+            interval=None, harm=None, harmful=True, next_step="Train again.", note="",
         )  # fmt: skip
 
     days = {0: [harmful(0)], 2: [harmful(2)], 3: [harmful(3)]}
