@@ -189,7 +189,7 @@ def test_every_number_says_what_it_was_measured_by(stressed):
     parts = found["yardstick"]
     assert (parts["suite"], parts["severities"], parts["seeds"]) == ("quick", [3, 5], [0])
     assert parts["worlds_run_again_for"] == ["world_clickbait_fatigue"]
-    assert set(parts["windows"]) == {"train", "test"}
+    assert set(parts["windows"]) == {"train", "test", "held_out_of_them"}
     assert parts["judged_outputs"]["click"] == "click/auc"
     assert found["suite_fingerprint"] in stressed.report_file.read_text()
 
