@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -19,18 +20,30 @@ STUDY = shipped_folder("experiments") / "model_zoo" / "published"
 NAMES = sorted(path.stem for path in STUDY.glob("*.py"))
 
 
-@pytest.fixture(scope="module")
-def published():
-    """The study's modules by name; they find each other as they do when the study is run."""
-    before = {name: sys.modules.pop(name) for name in NAMES if name in sys.modules}
-    sys.path.insert(0, str(STUDY))
+@contextmanager
+def study_modules(study: Path, names: Sequence[str]) -> Iterator[dict[str, ModuleType]]:
+    """A study's modules by name, which are forgotten afterwards: studies call theirs alike."""
+    before = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    sys.path.insert(0, str(study))
     try:
-        yield {name: importlib.import_module(name) for name in NAMES}
+        yield {name: importlib.import_module(name) for name in names}
     finally:
-        sys.path.remove(str(STUDY))
-        for name in NAMES:
+        sys.path.remove(str(study))
+        for name in names:
             sys.modules.pop(name, None)
         sys.modules.update(before)
+
+
+@pytest.fixture(scope="session")
+def modules_of():
+    return study_modules
+
+
+@pytest.fixture(scope="module")
+def published(modules_of):
+    """The study's modules by name; they find each other as they do when the study is run."""
+    with modules_of(STUDY, NAMES) as found:
+        yield found
 
 
 def drawn(rng: np.random.Generator, logits: np.ndarray) -> np.ndarray:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
 
 import numpy as np
 import pandas as pd
@@ -18,17 +16,10 @@ NAMES = ("contenders", "measuring", "agreement", "tables", "findings", "figure",
 
 
 @pytest.fixture(scope="module")
-def study():
+def study(modules_of):
     """The study's modules by name; they find each other as they do when the study is run."""
-    before = {name: sys.modules.pop(name) for name in NAMES if name in sys.modules}
-    sys.path.insert(0, str(STUDY))
-    try:
-        yield {name: importlib.import_module(name) for name in NAMES}
-    finally:
-        sys.path.remove(str(STUDY))
-        for name in NAMES:
-            sys.modules.pop(name, None)
-        sys.modules.update(before)
+    with modules_of(STUDY, NAMES) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
