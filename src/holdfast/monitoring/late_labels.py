@@ -142,9 +142,8 @@ def late_label_table(
 
     ``ratio`` compares positives so far with how many should have been seen *by that age*, predicted times
     completion, so that young days are judged on what can be known of them. It takes for granted that outcomes
-    come as
-    fast as on the reference, whoever they are of: slower ones look like fewer until they mature. ``rate`` is
-    of matured rows alone; ``rate_expected`` divides positives so far by the completion.
+    come as fast as on the reference, whoever they are of: slower ones look like fewer until they mature.
+    ``rate`` is of matured rows alone; ``rate_expected`` divides positives so far by the completion.
 
     Args:
         labels: ``[N]``.
